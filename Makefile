@@ -1,0 +1,52 @@
+# Two commands: `make demo` and `make test`. Both need Python 3.11 or newer; everything else comes from the lock file.
+PYTHON ?= python3
+PORT ?= 8000
+EHR_PORT ?= 8001
+FHIR ?=
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint unit bench lock clean docs
+
+demo: $(VENV)/.installed
+	@$(BIN)/smart-app demo --port $(PORT) --ehr-port $(EHR_PORT) $(if $(FHIR),--fhir $(FHIR))
+
+test: $(VENV)/.installed-dev lint unit
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.installed-dev
+	$(BIN)/pytest --cov --cov-report= tests
+	$(BIN)/coverage report --include='smart_app/domain/*' --fail-under=100 --show-missing
+	$(BIN)/coverage report --skip-covered --sort=cover
+
+bench: $(VENV)/.installed-dev
+	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.spec.render
+	$(BIN)/python -m tests.spec.render_rules
+
+lock:
+	uv pip compile pyproject.toml --extra install --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o requirements.txt
+	uv pip compile pyproject.toml --extra install --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o requirements-dev.txt
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "This Python has no venv module (on Debian: apt install python3-venv)." >&2; exit 2; }
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .demo .coverage

@@ -1,0 +1,79 @@
+"""Calendar dates that carry their precision: a year stays a year (FHIR R4 ``date``, ``dateTime``)."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+_FORM = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class PartialDate:
+    """A year, a month or a day. ``first`` and ``last`` bound the days it may mean."""
+
+    year: int
+    month: int | None = None
+    day: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.day is not None and self.month is None:
+            raise ValueError("a day needs a month")
+        date(self.year, self.month or 1, self.day or 1)  # ValueError where there is no such day
+
+    @classmethod
+    def parse(cls, text: str) -> PartialDate:
+        """``2026``, ``2026-03`` or ``2026-03-02``. Anything else: ValueError, never a guess."""
+        form = _FORM.match(text)
+        if form is None:
+            raise ValueError(f"not a FHIR date: {text!r}")
+        year, month, day = form.groups()
+        return cls(int(year), int(month) if month else None, int(day) if day else None)
+
+    @classmethod
+    def of(cls, day: date) -> PartialDate:
+        return cls(day.year, day.month, day.day)
+
+    @property
+    def first(self) -> date:
+        return date(self.year, self.month or 1, self.day or 1)
+
+    @property
+    def last(self) -> date:
+        month = self.month or 12
+        return date(self.year, month, self.day or calendar.monthrange(self.year, month)[1])
+
+    @property
+    def exact(self) -> date | None:
+        """The day, where the record says one."""
+        return self.first if self.day is not None else None
+
+    def __str__(self) -> str:
+        text = f"{self.year:04d}"
+        if self.month is not None:
+            text += f"-{self.month:02d}"
+        if self.day is not None:
+            text += f"-{self.day:02d}"
+        return text
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of a later (or earlier) calendar month, clipped to that month's end (clinical rule D).
+
+    Clipped to the calendar, too: records write "no end" as 9999-12-31.
+    """
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    if not date.min.year <= year <= date.max.year:
+        return date.max if months > 0 else date.min
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def add_days(day: date, days: int) -> date:
+    """Clipped to the calendar."""
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        return date.max if days > 0 else date.min

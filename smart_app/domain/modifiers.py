@@ -1,0 +1,134 @@
+"""Risk modifiers: shown, never scored. Each raises the chance of finding a mutation, not the benefit (rules M)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from smart_app.domain.dates import add_months
+from smart_app.domain.decision import Modifiers, Reason
+from smart_app.domain.facts import Chart, DrugClass, Exposure, Extent, Known, Part, Setting
+from smart_app.domain.lines import Course, advanced_since, watched
+from smart_app.domain.policy import Policy
+from smart_app.domain.presence import any_now
+from smart_app.domain.reasons import merged, missing_parts
+from smart_app.domain.wording import date_words, listed
+
+VISCERAL = frozenset({"liver", "lung", "pleura", "peritoneum", "brain"})
+_CHANCE = "raises the chance of finding a mutation, not of benefit"
+_SEED = "stated by the source document only; the largest cohort did not confirm it"
+
+
+def modifiers(
+    chart: Chart, lines: tuple[Course, ...], today: date, policy: Policy
+) -> tuple[Modifiers, tuple[Reason, ...]]:
+    """Known yes, known no, or not known; with a reason for each that is known."""
+    reasons: list[Reason] = []
+    found = Modifiers(
+        prior_adjuvant_ai=_adjuvant_ai(chart, reasons),
+        bone=_site(chart, frozenset({"bone"}), "bone", "Bone metastases", "pada-1-kinetics", reasons),
+        visceral=_site(chart, VISCERAL, "visceral", "Visceral metastases", None, reasons),
+        multiple_sites=_several(chart, reasons),
+        ai_6_months=_six_months(lines, today, policy, reasons),
+        ldh_high=_ldh(chart, reasons),
+    )
+    return found, tuple(reasons)
+
+
+def _adjuvant_ai(chart: Chart, reasons: list[Reason]) -> Known:
+    ais = tuple(e for e in chart.exposures if e.drug_class is DrugClass.AI)
+    before = tuple(e for e in ais if e.setting in (Setting.ADJUVANT, Setting.NEOADJUVANT))
+    if not before:
+        since = advanced_since(chart)
+        unclear = [e for e in ais if e.setting is Setting.UNKNOWN and (since is None or _may_precede(e, since.first))]
+        complete = not missing_parts(chart, Part.DRUGS) and not unclear and since is not None
+        return Known.NO if complete and ais else Known.UNKNOWN
+    months = _months(before)
+    told = f" for about {months} months" if months is not None else ""
+    names = listed(sorted({e.drug for e in before}))
+    words = f"Earlier (neo)adjuvant aromatase inhibitor ({names}){told}: {_CHANCE}."
+    sources = merged(*(e.sources for e in before))
+    reasons.append(Reason("modifier.prior_adjuvant_ai", "M", words, sources, ("pada-1-baseline",)))
+    return Known.YES
+
+
+def _may_precede(exposure: Exposure, day: date) -> bool:
+    return exposure.start is None or exposure.start.first < day
+
+
+def _months(exposures: tuple[Exposure, ...]) -> int | None:
+    total = 0
+    for e in exposures:
+        if e.start is None or e.end is None:
+            return None
+        total += max(0, (e.end.first.year - e.start.first.year) * 12 + e.end.first.month - e.start.first.month)
+    return total
+
+
+def _metastases(chart: Chart) -> dict[str, tuple]:  # type: ignore[type-arg]
+    found: dict[str, tuple] = {}  # type: ignore[type-arg]
+    for spread in chart.spread:
+        if spread.extent is Extent.METASTASIS and spread.site:
+            found[spread.site] = merged(found.get(spread.site, ()), spread.sources)
+    return found
+
+
+def _site(
+    chart: Chart, sites: frozenset[str], code: str, what: str, evidence: str | None, reasons: list[Reason]
+) -> Known:
+    found = _metastases(chart)
+    hit = sorted(sites & set(found))
+    if not hit:
+        # a metastasis elsewhere does not say that there is none here
+        return Known.UNKNOWN
+    source_words = _CHANCE if evidence else f"{_CHANCE} ({_SEED})"
+    words = f"{what} ({listed(hit)}): {source_words}."
+    sources = merged(*(found[s] for s in hit))
+    reasons.append(Reason(f"modifier.{code}", "M", words, sources, (evidence or "pada-1-kinetics",)))
+    return Known.YES
+
+
+def _several(chart: Chart, reasons: list[Reason]) -> Known:
+    found = _metastases(chart)
+    organs = sorted(set(found) - {"other"})
+    if len(organs) < 2:
+        return Known.UNKNOWN
+    named = listed([o.replace("_", " ") for o in organs])
+    words = f"Metastases in {len(organs)} organ systems ({named}): {_CHANCE} ({_SEED})."
+    reasons.append(
+        Reason("modifier.multiple_sites", "M", words, merged(*(found[o] for o in organs)), ("pada-1-kinetics",))
+    )
+    return Known.YES
+
+
+def _six_months(lines: tuple[Course, ...], today: date, policy: Policy, reasons: list[Reason]) -> Known:
+    line = watched(lines, today)
+    ais = tuple(e for e in (line.exposures if line else ()) if e.drug_class is DrugClass.AI)
+    starts = [e.start for e in ais if e.start is not None]
+    if not starts or any_now(ais, today, policy).now is Known.UNKNOWN:
+        return Known.UNKNOWN
+    start = min(starts, key=lambda d: d.first)
+    over = any_now(ais, today, policy).ended or today
+    if add_months(start.last, 6) <= over:
+        words = (
+            f"Aromatase inhibitor for 6 months or more in this line (since {date_words(start)}): {_CHANCE}; "
+            "not steadily: fewer before month 6 and after month 30."
+        )
+        sources = merged(*(e.sources for e in ais))
+        reasons.append(Reason("modifier.ai_6_months", "M", words, sources, ("pada-1-kinetics",)))
+        return Known.YES
+    return Known.NO if add_months(start.first, 6) > over else Known.UNKNOWN
+
+
+def _ldh(chart: Chart, reasons: list[Reason]) -> Known:
+    dated = [v for v in chart.ldh if v.date is not None and v.high is not None]
+    if not dated:
+        return Known.UNKNOWN
+    last = max(v.date.first for v in dated if v.date is not None)
+    latest = [v for v in dated if v.date is not None and v.date.last >= last]
+    if len({v.high for v in latest}) > 1:
+        return Known.UNKNOWN
+    if not latest[0].high:
+        return Known.NO
+    words = f"High LDH ({latest[0].text or 'flagged by the laboratory'}, {date_words(latest[0].date)}): {_CHANCE}."
+    reasons.append(Reason("modifier.ldh_high", "M", words, merged(*(v.sources for v in latest)), ("pada-1-kinetics",)))
+    return Known.YES

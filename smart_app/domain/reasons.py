@@ -1,0 +1,60 @@
+"""Building blocks of an explanation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from smart_app.domain.decision import Reason
+from smart_app.domain.facts import Chart, Gap, Known, Part, Source, Sources
+
+# the entries of smart_app/evidence that the rules rest on
+EVIDENCE_IDS = (
+    "serena-6-eligibility",
+    "serena-6-schedule",
+    "serena-6-first-test",
+    "serena-6-pfs",
+    "pada-1",
+    "pada-1-baseline",
+    "pada-1-kinetics",
+    "fda-accelerated-approval",
+    "chmp-opinion",
+    "odac-vote",
+    "ember-3",
+    "emerald",
+    "palomas-3-landscape",
+    "esmo-ctdna",
+    "persevera",
+    "policy-judgement",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One clause's answer to "inside?" with its reasons. ``since``: when it closed; ``settle``: what would tell."""
+
+    name: str
+    answer: Known
+    reasons: tuple[Reason, ...]
+    since: date | None = None
+    settle: tuple[str, ...] = ()
+
+
+def merged(*groups: Sources) -> Sources:
+    """Each source once, in a stable order."""
+    return tuple(sorted({s for g in groups for s in g}, key=_source_order))
+
+
+def _source_order(source: Source) -> tuple[str, str, bool]:
+    return (source.reference, source.version or "", source.attested)
+
+
+def missing_parts(chart: Chart, *parts: Part) -> tuple[Gap, ...]:
+    return tuple(g for g in chart.gaps if g.part in parts)
+
+
+def not_found(what: str, gaps: tuple[Gap, ...]) -> str:
+    """ "not found" is said only where everything was read."""
+    if not gaps:
+        return f"{what} was not found in the record"
+    return f"{what} was not found, and {gaps[0].part.value} were not read completely"

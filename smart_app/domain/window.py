@@ -1,0 +1,54 @@
+"""The surveillance window: nine clauses, three-valued (clinical rules W)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from smart_app.domain import regimen, subtype
+from smart_app.domain.dates import add_months
+from smart_app.domain.decision import Reason, Window, WindowAnswer
+from smart_app.domain.facts import Chart, DrugClass, Known
+from smart_app.domain.lines import Course
+from smart_app.domain.policy import Policy
+from smart_app.domain.reasons import Clause, merged
+
+
+def clauses(chart: Chart, lines: tuple[Course, ...], today: date, policy: Policy) -> tuple[Clause, ...]:
+    """W1 to W9 in order."""
+    return (
+        subtype.disease(chart),
+        subtype.hormone_receptor(chart),
+        subtype.her2(chart),
+        regimen.aromatase_inhibitor(chart, today, policy),
+        regimen.cdk46_inhibitor(chart, today, policy),
+        regimen.first_line(chart, lines, today, policy),
+        regimen.no_serd(chart, today, policy),
+        regimen.no_progression(chart, lines, today),
+        subtype.person(chart, today),
+    )
+
+
+def judge(found: tuple[Clause, ...]) -> Window:
+    """Outside where any clause is closed for certain; inside where all hold; else cannot tell."""
+    closed = [c for c in found if c.answer is Known.NO]
+    if closed:
+        since = [c.since for c in closed if c.since is not None]
+        return Window(WindowAnswer.OUTSIDE, tuple(c.name for c in closed), min(since) if since else None)
+    unknown = [c for c in found if c.answer is Known.UNKNOWN]
+    if unknown:
+        settle = tuple(dict.fromkeys(s for c in unknown for s in c.settle))
+        return Window(WindowAnswer.CANNOT_TELL, tuple(c.name for c in unknown), settle=settle)
+    return Window(WindowAnswer.INSIDE)
+
+
+def notices(chart: Chart, today: date) -> tuple[Reason, ...]:
+    """What a reader should know and no gate depends on: an AI without ovarian suppression before menopause."""
+    who = chart.person
+    if who.sex != "female" or who.birth is None or add_months(who.birth.first, 12 * 50) <= today:
+        return ()
+    ais = [e for e in chart.exposures if e.drug_class is DrugClass.AI]
+    if not ais or any(e.drug_class is DrugClass.OVARIAN_SUPPRESSION for e in chart.exposures):
+        return ()
+    words = "Younger than 50 on an aromatase inhibitor, and no ovarian suppression was found."
+    sources = merged(*(e.sources for e in ais))
+    return (Reason("window.person.no_ovarian_suppression", "W9", words, sources, ("policy-judgement",)),)

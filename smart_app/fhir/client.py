@@ -1,0 +1,232 @@
+"""A FHIR R4 client that loses nothing silently: every page is read or the record says which part is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urljoin
+
+from smart_app.errors import FhirError
+from smart_app.fhir import jsontext
+from smart_app.fhir.gate import Gate, Reply, under
+from smart_app.fhir.reading.record import Json, items, obj, reference_of, text
+from smart_app.fhir.receipt import SearchRecord
+
+FHIR_JSON = "application/fhir+json"
+MAX_PAGES = 400
+
+Entry = tuple[str, Json]  # fullUrl ('' where there is none) and resource
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer of the FHIR server. ``body`` is None where it was empty or no JSON object."""
+
+    status: int
+    body: Json | None
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def etag(self) -> str | None:
+        return self.headers.get("ETag")
+
+    @property
+    def location(self) -> str | None:
+        return self.headers.get("Location") or self.headers.get("Content-Location")
+
+
+class FhirClient:
+    """Speaks to one FHIR base with one launch's token. The token goes nowhere else (SMART App Launch 2.2)."""
+
+    def __init__(self, base: str, gate: Gate, bearer: Callable[[bool], str | None] | None = None) -> None:
+        self.base = base.rstrip("/")
+        self._gate = gate
+        self._bearer = bearer
+        self._capabilities: Json | None = None
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | list[tuple[str, str]] | None = None,
+        body: Json | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 10.0,
+    ) -> Response:
+        """Any HTTP status is an answer. FhirError ``net.*`` where there is none.
+
+        On 401 the token is renewed once and the request sent again.
+        """
+        url = path if "://" in path else f"{self.base}/{path.lstrip('/')}" if path else self.base
+        if not under(url, self.base):
+            raise FhirError("The address lies outside the registered FHIR server.", code="net.origin")
+        raw = body if isinstance(body, bytes) or body is None else jsontext.dumps(body)
+        reply = self._authorised(method, url, params, raw, headers or {}, timeout, force=False)
+        if reply.status == 401 and self._bearer is not None:
+            # a refused request was not carried out, so sending it again after a refresh repeats nothing
+            reply = self._authorised(method, url, params, raw, headers or {}, timeout, force=True)
+        return _response(reply)
+
+    def _authorised(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | list[tuple[str, str]] | None,
+        raw: bytes | None,
+        headers: Mapping[str, str],
+        timeout: float,
+        *,
+        force: bool,
+    ) -> Reply:
+        sent = {"Accept": FHIR_JSON, **headers}
+        if raw is not None:
+            sent.setdefault("Content-Type", FHIR_JSON)
+        token = self._bearer(force) if self._bearer is not None else None
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        return self._gate.request(method, url, params=params, body=raw, headers=sent, timeout=timeout)
+
+    def capabilities(self) -> Json:
+        """The server's CapabilityStatement, read once per client."""
+        if self._capabilities is None:
+            self._capabilities = expect(self.send("GET", "metadata"), "CapabilityStatement")
+        return self._capabilities
+
+    def read(self, resource_type: str, ident: str) -> Json:
+        """One resource by id; FhirError where the server does not give it."""
+        return expect(self.send("GET", f"{resource_type}/{ident}"), resource_type)
+
+    def search(
+        self, resource_type: str, params: Mapping[str, str] | list[tuple[str, str]], *, shown: str = ""
+    ) -> tuple[list[Entry], SearchRecord]:
+        """All pages. Never raises: what could not be read stands in the record (``complete`` False, ``error_code``)."""
+        record = SearchRecord(resource_type, shown)
+        found: dict[str, Entry] = {}
+        url: str | None = f"{self.base}/{resource_type}?{urlencode(params)}"
+        seen: set[str] = set()
+        try:
+            while url is not None:
+                if url in seen or record.pages >= MAX_PAGES:
+                    raise FhirError("The server's pages lead in a circle.", code="search.loop")
+                seen.add(url)
+                bundle = expect(self.send("GET", url), "Bundle")
+                record.pages += 1
+                self._take(bundle, found, record)
+                url = self._next(bundle, url)
+            matches = sum(1 for _, resource in found.values() if resource.get("resourceType") == resource_type)
+            if record.total is not None and matches < record.total:
+                raise FhirError(
+                    f"The server announced {record.total} and gave {matches}.", code="search.fewer_than_total"
+                )
+            record.complete = record.error_code is None
+        except FhirError as error:
+            record.error_code, record.error = error.code, error.message
+        record.entries = len(found)
+        return list(found.values()), record
+
+    def _take(self, bundle: Json, found: dict[str, Entry], record: SearchRecord) -> None:
+        total = bundle.get("total")
+        if isinstance(total, int) and not isinstance(total, bool):
+            record.total = total
+        entries = bundle.get("entry")
+        if entries is not None and not isinstance(entries, list):
+            raise FhirError("The server's list is malformed.", code="search.malformed")
+        for number, entry in enumerate(entries or []):
+            resource = entry.get("resource") if isinstance(entry, dict) else None
+            if not isinstance(resource, dict) or not text(resource.get("resourceType")):
+                record.warnings.append(f"entry {number + 1} of page {record.pages} holds no resource")
+                record.error_code = record.error_code or "search.entry_unreadable"
+                record.error = record.error or "An entry of the server's list could not be read."
+                continue
+            if resource["resourceType"] == "OperationOutcome":
+                _note_outcome(resource, record)
+                continue
+            key = reference_of(resource)
+            key = key if "/" in key else f"{key}#{record.pages}.{number}"
+            if key not in found or _newer(resource, found[key][1]):
+                found[key] = (text(entry.get("fullUrl")) or "", resource)
+
+    def _next(self, bundle: Json, current: str) -> str | None:
+        link = next((item for item in items(bundle.get("link")) if item.get("relation") == "next"), None)
+        if link is None:
+            return None
+        target = text(link.get("url")) or ""
+        try:
+            absolute = "://" in target or target.startswith(("/", "?"))
+            url = urljoin(current, target) if absolute else f"{self.base}/{target}"
+        except ValueError:
+            url = ""
+        if not target or not under(url, self.base):
+            raise FhirError("The next page lies on another server and was not followed.", code="search.foreign_next")
+        return url
+
+
+def _newer(one: Json, other: Json) -> bool:
+    return (text(obj(one.get("meta")).get("lastUpdated")) or "") > (
+        text(obj(other.get("meta")).get("lastUpdated")) or ""
+    )
+
+
+def _note_outcome(outcome: Json, record: SearchRecord) -> None:
+    for issue in items(outcome.get("issue")):
+        words = text(obj(issue.get("details")).get("text")) or text(issue.get("diagnostics")) or ""
+        record.warnings.append(f"{issue.get('severity')}: {issue.get('code')} {words}"[:300])
+        if issue.get("severity") in ("error", "fatal"):
+            record.error_code = "search.outcome_error"
+            record.error = "The server reported an error inside its list of results."
+
+
+def _response(reply: Reply) -> Response:
+    body: Any = None
+    try:
+        words = reply.body.decode("utf-8-sig")
+        body = jsontext.loads(words) if words.strip() else None
+    except ValueError:
+        words = reply.body.decode("utf-8", "replace")
+    return Response(reply.status, body if isinstance(body, dict) else None, reply.headers, words)
+
+
+_SAYINGS = {
+    401: ("fhir.unauthorized", "The EHR no longer accepts this sign-in.", "Launch the app again from the EHR."),
+    403: ("fhir.forbidden", "The EHR does not let this app read this.", "Ask your EHR team which access is granted."),
+    404: ("fhir.not_found", "The EHR does not have it.", ""),
+    410: ("fhir.gone", "It was deleted in the EHR.", ""),
+    429: ("fhir.busy", "The EHR asks to slow down.", "Wait a minute, then reload the page."),
+}
+
+
+def failure(response: Response) -> FhirError:
+    """The error for an answer that is not the one hoped for."""
+    if 200 <= response.status < 300:
+        return FhirError(
+            "The server did not answer with FHIR JSON.",
+            code="fhir.not_json",
+            advice="Try again; else tell the EHR team.",
+        )
+    known = _SAYINGS.get(response.status)
+    if known is not None:
+        code, message, advice = known
+        wait = response.headers.get("Retry-After")
+        if response.status == 429 and wait and wait.isdigit():
+            advice = f"The EHR asks to wait {wait} seconds; then reload the page."
+        return FhirError(message, code=code, advice=advice)
+    if response.status >= 500:
+        return FhirError(
+            f"The EHR's server failed (HTTP {response.status}).",
+            code="fhir.server_error",
+            advice="Try again in a minute.",
+        )
+    return FhirError(f"The EHR refused the request (HTTP {response.status}).", code="fhir.refused")
+
+
+def expect(response: Response, resource_type: str) -> Json:
+    """The body, where it is a 2xx answer of that type; else the fitting FhirError."""
+    body = response.body
+    if 200 <= response.status < 300 and body is not None and body.get("resourceType") == resource_type:
+        return body
+    if 200 <= response.status < 300 and body is not None and body.get("resourceType") == "OperationOutcome":
+        raise FhirError("The EHR answered with an error message.", code="fhir.outcome")
+    raise failure(response)

@@ -1,0 +1,245 @@
+"""The one way out: every HTTP request of the app goes through a Gate.
+
+Registered origins only, no redirect followed, nothing taken from the environment (proxies, netrc), a deadline over the
+whole answer, a cap on its size after decompression, GET tried again (never a POST or PUT), and a circuit breaker.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from smart_app.errors import FhirError
+
+MAX_BYTES = 64 * 1024 * 1024
+CONNECT_SECONDS = 5.0
+RETRY_STATUS = frozenset({429, 502, 503, 504})
+LONGEST_WAIT = 3.0  # seconds of Retry-After that a waiting clinician is asked to sit out
+BREAK_AFTER = 12  # failures in a row that stop further tries
+BREAK_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name)
+
+
+@dataclass(slots=True)
+class _Health:
+    failures: int = 0
+    open_until: float = 0.0
+
+
+def origin_of(url: str) -> str:
+    """``scheme://host:port`` in lower case with the port spelled out; FhirError ``net.origin`` where it has none."""
+    try:
+        parts: SplitResult = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+        host = parts.hostname
+    except (ValueError, KeyError) as error:
+        raise FhirError("The address is not a web address.", code="net.origin") from error
+    if not host or parts.username is not None or parts.password is not None:
+        raise FhirError("The address has no host or carries a user name.", code="net.origin")
+    return f"{parts.scheme}://{host.lower()}:{port}"
+
+
+def under(url: str, base: str) -> bool:
+    """Whether the address is the base itself or lies below it: same origin and path prefix, no dot segments."""
+    try:
+        if origin_of(url) != origin_of(base):
+            return False
+    except FhirError:
+        return False
+    path, prefix = urlsplit(url).path, urlsplit(base).path.rstrip("/")
+    lowered = path.lower()
+    if any(part in (".", "..") for part in path.split("/")) or "%2e" in lowered or "%2f" in lowered or "\\" in path:
+        return False
+    return path in (prefix, prefix + "/") or path.startswith(prefix + "/")
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(slots=True)
+class Gate:
+    """Thread-safe. ``sleep`` and ``clock`` are given by tests."""
+
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    max_bytes: int = MAX_BYTES
+    verify: bool | str = True
+    tries: int = 3
+    _allowed: dict[str, bool] = field(default_factory=dict)
+    _health: dict[str, _Health] = field(default_factory=dict)
+    _local: threading.local = field(default_factory=threading.local)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def allow(self, url: str, *, private: bool = True) -> None:
+        """Opens the origin of this address. ``private`` False: only where it resolves to public addresses."""
+        origin = origin_of(url)
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+            raise FhirError("Only https is used outside this machine.", code="net.origin")
+        with self._lock:
+            self._allowed[origin] = self._allowed.get(origin, False) or private
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | list[tuple[str, str]] | None = None,
+        form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout: float = 10.0,
+        retry: bool | None = None,
+    ) -> Reply:
+        """One answer, or a FhirError ``net.*`` that says why there is none. Only GET is ever repeated."""
+        origin = origin_of(url)
+        self._check(origin, url)
+        again = method == "GET" if retry is None else retry and method == "GET"
+        for attempt in range(self.tries if again else 1):
+            last = attempt == (self.tries if again else 1) - 1
+            try:
+                reply = self._once(method, url, headers, params, form, body, timeout)
+            except FhirError as error:
+                self._failed(origin)
+                if last or error.code not in ("net.unreachable",):
+                    raise
+                self._pause(attempt)
+                continue
+            self._worked(origin)
+            if reply.status in RETRY_STATUS and not last:
+                wait = _retry_after(reply)
+                if wait is None:
+                    self._pause(attempt)
+                    continue
+                if wait <= LONGEST_WAIT:
+                    self.sleep(wait)
+                    continue
+            if 300 <= reply.status < 400 and reply.status != 304:
+                raise FhirError("The server answered with a redirect, which is not followed.", code="net.redirect")
+            return reply
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def _pause(self, attempt: int) -> None:
+        self.sleep(0.1 * 2**attempt * (0.5 + random.random()))  # noqa: S311 - jitter, not a secret
+
+    def _check(self, origin: str, url: str) -> None:
+        with self._lock:
+            private = self._allowed.get(origin)
+            health = self._health.get(origin)
+        if private is None:
+            raise FhirError("This server is not registered; nothing was sent to it.", code="net.origin")
+        if health is not None and health.open_until > self.clock():
+            raise FhirError(
+                "The server failed many times in a row and is left alone for a moment.",
+                code="net.circuit_open",
+                advice="Try again in a quarter of a minute.",
+            )
+        if not private:
+            _require_public(urlsplit(url).hostname or "")
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False
+            session.verify = self.verify
+            session.headers["User-Agent"] = "esr1-smart-app"
+            session.mount("https://", HTTPAdapter(max_retries=0))
+            session.mount("http://", HTTPAdapter(max_retries=0))
+            self._local.session = session
+        session.cookies.clear()  # a server's cookie of one launch never reaches another
+        return session
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        params: Mapping[str, str] | list[tuple[str, str]] | None,
+        form: Mapping[str, str] | None,
+        body: bytes | None,
+        timeout: float,
+    ) -> Reply:
+        deadline = self.clock() + timeout
+        try:
+            with self._session().request(
+                method,
+                url,
+                params=params,
+                data=form if form is not None else body,
+                headers=dict(headers or {}),
+                timeout=(min(CONNECT_SECONDS, timeout), timeout),
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                content = bytearray()
+                for chunk in answer.iter_content(65536):
+                    content += chunk
+                    if len(content) > self.max_bytes:
+                        raise FhirError("The answer was larger than the app accepts.", code="net.too_large")
+                    if self.clock() > deadline:
+                        raise FhirError("The server did not finish its answer in time.", code="net.timeout")
+                return Reply(answer.status_code, answer.headers, bytes(content), answer.url)
+        except requests.Timeout as error:
+            raise FhirError(f"The server did not answer within {timeout:g} seconds.", code="net.timeout") from error
+        except (requests.RequestException, OSError, ValueError) as error:
+            if "timed out" in str(error).lower():
+                raise FhirError("The server did not finish its answer in time.", code="net.timeout") from error
+            raise FhirError("The server could not be reached.", code="net.unreachable") from error
+
+    def _failed(self, origin: str) -> None:
+        with self._lock:
+            health = self._health.setdefault(origin, _Health())
+            health.failures += 1
+            if health.failures >= BREAK_AFTER:
+                health.open_until, health.failures = self.clock() + BREAK_SECONDS, 0
+
+    def _worked(self, origin: str) -> None:
+        with self._lock:
+            self._health.pop(origin, None)
+
+
+def _retry_after(reply: Reply) -> float | None:
+    value = reply.header("Retry-After")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        return LONGEST_WAIT + 1  # an HTTP date: not worth the wait
+
+
+def _require_public(host: str) -> None:
+    try:
+        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
+    except OSError as error:
+        raise FhirError("The server's name could not be resolved.", code="net.unreachable") from error
+    if not all(ipaddress.ip_address(str(address).split("%")[0]).is_global for address in found):
+        raise FhirError("The address lies in a private network and is not registered.", code="net.origin")

@@ -1,0 +1,32 @@
+"""FHIR JSON in and out with the digits of every number kept: ``0.10`` stays ``0.10``."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import simplejson
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def loads(raw: bytes | str) -> Any:
+    """Parses JSON; fractions become Decimal. ValueError for anything that is not JSON, also where it nests too deep."""
+    try:
+        return json.loads(raw, parse_float=Decimal, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def dumps(value: Any, *, indent: int | None = None) -> bytes:
+    """UTF-8 JSON; Decimal is written with its own digits, keys in the order given."""
+    separators = (",", ": ") if indent else (",", ":")
+    text = simplejson.dumps(value, use_decimal=True, ensure_ascii=False, indent=indent, separators=separators)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair is legal in JSON, but only as an escape
+        text = simplejson.dumps(value, use_decimal=True, ensure_ascii=True, indent=indent, separators=separators)
+        return text.encode()

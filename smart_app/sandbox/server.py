@@ -1,0 +1,127 @@
+"""The sandbox EHR: launcher page, authorization server and FHIR interface in one Flask app on the loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlencode
+
+from flask import Flask, Response, redirect, render_template, request
+from werkzeug.wrappers import Response as Answer
+
+from smart_app.fhir.reading.record import Json
+from smart_app.sandbox import auth, proxy
+from smart_app.sandbox.auth import Client, Context, Sessions, load_signing_key
+from smart_app.sandbox.fhirapi import fhir_blueprint
+from smart_app.sandbox.fhirstore import FhirStore
+from smart_app.sandbox.patients import everybody
+
+_HERE = Path(__file__).resolve().parent
+DOCTOR: Json = {
+    "resourceType": "Practitioner",
+    "id": "sandbox-oncologist",
+    "name": [{"family": "Sandoz", "given": ["Alex"], "prefix": ["Dr"]}],
+}
+
+
+@dataclass
+class Sandbox:
+    """How one sandbox runs. ``upstream``: another FHIR server to stand in front of, instead of the own store."""
+
+    data: Path
+    base: str  # http://127.0.0.1:8001
+    app_url: str  # http://127.0.0.1:8000
+    day: date
+    upstream: str | None = None
+    clients: list[Client] = field(default_factory=list)
+    lifetime: int = 3600
+
+
+def load_patients(store: FhirStore, day: date) -> int:
+    """Loads the synthetic patients that are not there yet; what was written before stays."""
+    loaded = 0
+    known = {p["id"] for p in store.matches("Patient", [])}
+    store_has_doctor = bool(store.matches("Practitioner", [("_id", "sandbox-oncologist")]))
+    if not store_has_doctor:
+        store.update("Practitioner", "sandbox-oncologist", DOCTOR)
+    for one in everybody(day):
+        if one.id in known:
+            continue
+        with store.transaction():
+            for resource in one.resources:
+                store.update(resource["resourceType"], resource["id"], resource)
+        loaded += 1
+    return loaded
+
+
+def create_sandbox(settings: Sandbox) -> Flask:
+    """The app; ``app.extensions["sandbox"]`` holds its sessions and store for tests."""
+    app = Flask("sandbox", static_folder=str(_HERE / "static"), template_folder=str(_HERE / "templates"))
+    key = load_signing_key(settings.data / "sandbox-key.json")
+    issuer = f"{settings.base}/fhir"
+    own = Client("esr1-demo", [f"{settings.app_url}/callback"])
+    sessions = Sessions({c.client_id: c for c in [own, *settings.clients]}, key, issuer, settings.lifetime)
+    store: FhirStore | None = None
+    guard = auth.guard_for(sessions)
+    security: Callable[[], Json | None] = lambda: _security(settings.base)  # noqa: E731 - a one-line default
+    if settings.upstream is None:
+        store = FhirStore(settings.data / "fhir.sqlite")
+        load_patients(store, settings.day)
+        app.register_blueprint(fhir_blueprint("fhir", "/fhir", store, guard, security))
+        app.register_blueprint(fhir_blueprint("open", "/open/fhir", store, lambda *_: None, lambda: None))
+        people = _own_people(store, settings.day)
+    else:
+        app.register_blueprint(proxy.proxy_blueprint("/fhir", settings.upstream, sessions))
+        people = proxy.people_of(settings.upstream)
+    auth.install(app, sessions, patients=lambda: [(ident, name) for ident, name, _ in people()])
+    app.extensions["sandbox"] = (sessions, store)
+
+    @app.get("/")
+    def launcher() -> str:
+        return render_template("launcher.html", people=people(), upstream=settings.upstream)
+
+    @app.post("/launch")
+    def launch() -> Answer:
+        token = sessions.launch(Context(request.form.get("patient", "")))
+        return redirect(f"{settings.app_url}/launch?{urlencode({'iss': issuer, 'launch': token})}", 303)
+
+    @app.after_request
+    def headers(response: Response) -> Response:
+        # the browser also checks redirects of a form: they lead to the app and back
+        csp = f"default-src 'none'; style-src 'self'; form-action 'self' {settings.app_url}; base-uri 'none'"
+        response.headers.setdefault("Content-Security-Policy", csp)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return app
+
+
+def _own_people(store: FhirStore, day: date) -> Callable[[], list[tuple[str, str, str]]]:
+    shows = {p.id: p.shows for p in everybody(day)}
+
+    def people() -> list[tuple[str, str, str]]:
+        rows = []
+        for patient in store.matches("Patient", []):
+            name: Json = next(iter(patient.get("name", [])), {})
+            words = f"{' '.join(name.get('given', []))} {name.get('family', '')}".strip() or "no name"
+            rows.append((patient["id"], words, shows.get(patient["id"], "not a sandbox patient")))
+        order = list(shows)
+        return sorted(rows, key=lambda r: (order.index(r[0]) if r[0] in shows else len(order), r[1]))
+
+    return people
+
+
+def _security(base: str) -> Json:
+    uris = [
+        {"url": "authorize", "valueUri": f"{base}/auth/authorize"},
+        {"url": "token", "valueUri": f"{base}/auth/token"},
+    ]
+    url = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+    system = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+    return {
+        "extension": [{"url": url, "extension": uris}],
+        "service": [{"coding": [{"system": system, "code": "SMART-on-FHIR"}]}],
+    }

@@ -1,0 +1,157 @@
+"""Launches: begun at ``/launch``, opened at ``/callback``, each bound to one browser and to one patient."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from smart_app.errors import LaunchError
+from smart_app.smart.discovery import Endpoints
+from smart_app.smart.issuers import Issuer, Issuers
+from smart_app.smart.store import Store
+
+PENDING_SECONDS = 600.0  # a sign-in that takes longer starts again
+IDLE_SECONDS = 900.0
+ABSOLUTE_SECONDS = 8 * 3600.0
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A sign-in under way, stored under its ``state``; used once."""
+
+    issuer_id: str
+    endpoints: Endpoints
+    verifier: str
+    nonce: str
+    redirect_uri: str
+    browser: str  # digest of the secret of the browser that began it
+    scopes: tuple[str, ...]
+    standalone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One run of the app for one user and one patient. Everything a page shows belongs to exactly one launch."""
+
+    id: str
+    issuer: Issuer
+    patient_id: str
+    browser: str
+    encounter_id: str | None = None
+    user_reference: str | None = None
+    user_name: str | None = None
+    scopes_asked: tuple[str, ...] = ()
+    scopes_granted: tuple[str, ...] | None = None
+    need_patient_banner: bool = True
+    created: float = 0.0
+    last_seen: float = 0.0
+
+    @property
+    def open_server(self) -> bool:
+        return self.issuer.open_server
+
+
+@dataclass(slots=True)
+class Launches:
+    """Keeps launches in the store. The token lies apart from the launch, so that a page never holds it."""
+
+    store: Store
+    issuers: Issuers
+    clock: Callable[[], float] = time.time
+
+    def begin(self, pending: Pending) -> str:
+        """Stores a sign-in and gives its ``state`` (256 bits)."""
+        state = secrets.token_urlsafe(32)
+        self.store.put("pending", digest(state), asdict(pending), PENDING_SECONDS)
+        return state
+
+    def claim(self, state: str, browser: str | None) -> Pending:
+        """The sign-in of this state, once, and only for the browser that began it."""
+        key = digest(state)
+        value = self.store.get("pending", key)
+        if value is None:
+            used = self.store.get("used", key)
+            if used is not None:
+                raise LaunchError("This sign-in was used already.", code="launch.replayed")
+            raise LaunchError("This sign-in is not known here, or took too long.", code="launch.unknown_state")
+        if browser is None or not hmac.compare_digest(value["browser"], digest(browser)):
+            raise LaunchError("This sign-in was begun in another browser.", code="launch.other_browser")
+        if self.store.take("pending", key) is None:
+            raise LaunchError("This sign-in was used already.", code="launch.replayed")
+        self.store.put("used", key, {}, PENDING_SECONDS)
+        endpoints: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in value.pop("endpoints").items()
+        }
+        scopes = tuple(value.pop("scopes"))
+        return Pending(endpoints=Endpoints(**endpoints), scopes=scopes, **value)
+
+    def open(self, launch: Launch, token: dict[str, Any] | None) -> None:
+        self.store.put("launch", launch.id, _as_value(launch), ABSOLUTE_SECONDS)
+        if token is not None:
+            self.store.put("token", launch.id, token, ABSOLUTE_SECONDS)
+
+    def new(self, issuer: Issuer, patient_id: str, browser: str, **more: Any) -> Launch:
+        now = self.clock()
+        return Launch(
+            id=secrets.token_urlsafe(24),
+            issuer=issuer,
+            patient_id=patient_id,
+            browser=digest(browser),
+            created=now,
+            last_seen=now,
+            **more,
+        )
+
+    def find(self, launch_id: str, browser: str | None) -> Launch:
+        """The launch, where path id, browser secret and server record agree; LaunchError ``session.*`` otherwise."""
+        value = self.store.get("launch", launch_id)
+        issuer = self.issuers.by_id(value["issuer_id"]) if value is not None else None
+        if value is None or issuer is None:
+            raise LaunchError("This session has ended.", code="session.ended")
+        if browser is None or not hmac.compare_digest(value["browser"], digest(browser)):
+            raise LaunchError("This session belongs to another browser.", code="session.other_browser")
+        now = self.clock()
+        if now - value["last_seen"] > IDLE_SECONDS or now - value["created"] > ABSOLUTE_SECONDS:
+            self.end(launch_id)
+            raise LaunchError("This session ended because it was not used.", code="session.idle")
+        if now - value["last_seen"] > 15:
+            value["last_seen"] = now
+            self.store.put("launch", launch_id, value, ABSOLUTE_SECONDS)
+        return _from_value(value, issuer)
+
+    def end(self, launch_id: str) -> None:
+        self.store.delete("token", launch_id)
+        self.store.delete("launch", launch_id)
+
+
+_KEPT = (
+    "id",
+    "patient_id",
+    "browser",
+    "encounter_id",
+    "user_reference",
+    "user_name",
+    "scopes_asked",
+    "scopes_granted",
+    "need_patient_banner",
+    "created",
+    "last_seen",
+)
+
+
+def _as_value(launch: Launch) -> dict[str, Any]:
+    return {"issuer_id": launch.issuer.id, **{name: getattr(launch, name) for name in _KEPT}}
+
+
+def _from_value(value: dict[str, Any], issuer: Issuer) -> Launch:
+    kept: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items() if k in _KEPT}
+    return Launch(issuer=issuer, **kept)

@@ -1,0 +1,59 @@
+"""The least the app needs, in the spelling that the server supports (SMART v2 ``.rs``, else v1 ``.read``)."""
+
+from __future__ import annotations
+
+from smart_app.smart.discovery import Endpoints
+from smart_app.smart.issuers import Issuer
+
+READ = (
+    "Patient",
+    "Observation",
+    "DiagnosticReport",
+    "DocumentReference",
+    "Specimen",
+    "Condition",
+    "Procedure",
+    "Medication",
+    "MedicationRequest",
+    "MedicationStatement",
+    "MedicationAdministration",
+    "MedicationDispense",
+    "ServiceRequest",
+    "Appointment",
+    "Encounter",
+    "ImagingStudy",
+    "CarePlan",
+)
+WRITE = ("CarePlan",)
+
+
+def scopes_for(issuer: Issuer, endpoints: Endpoints, *, ehr_launch: bool) -> tuple[str, ...]:
+    """What to ask for. A registration's own list wins; ``launch`` and ``launch/patient`` follow the kind of launch."""
+    context = "launch" if ehr_launch else "launch/patient"
+    if issuer.scopes is not None:
+        rest = [s for s in issuer.scopes if s not in ("launch", "launch/patient")]
+        return tuple(dict.fromkeys([context, *rest]))
+    second = "permission-v2" in endpoints.capabilities
+    if "permission-v1" not in endpoints.capabilities and not second:
+        # neither is announced: look at how the server spells its own scopes, else take the current spelling
+        second = not any(s.endswith((".read", ".write", ".*")) for s in endpoints.scopes) or any(
+            s.endswith((".rs", ".cruds")) for s in endpoints.scopes
+        )
+    read, write = ("rs", "cu") if second else ("read", "write")
+    found = [context, "openid", "fhirUser"]
+    found += [f"patient/{kind}.{read}" for kind in READ]
+    found += [f"patient/{kind}.{write}" for kind in WRITE]
+    return tuple(found)
+
+
+def may_write(scopes: tuple[str, ...] | None, kind: str, access: str) -> bool:
+    """Whether granted scopes allow ``access`` ("c" or "u") on this type; None (no token, open server) allows."""
+    if scopes is None:
+        return True
+    for scope in scopes:
+        context, _, rest = scope.partition("/")
+        name, _, letters = rest.partition("?")[0].partition(".")
+        covers = context in ("patient", "user", "system") and name in (kind, "*")
+        if covers and (letters in ("write", "*") or (access in letters and set(letters) <= set("cruds"))):
+            return True
+    return False

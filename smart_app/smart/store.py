@@ -1,0 +1,130 @@
+"""Short-lived server-side records (launches, tokens, the write journal), encrypted at rest.
+
+``Store`` is the small contract; ``SqliteStore`` is the embedded one, safe for threads and for several processes on one
+machine. Keys are random ids or digests and never hold patient data; values are encrypted (Fernet, AES-128-CBC + HMAC).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from smart_app.errors import ConfigError
+
+Value = dict[str, Any]
+
+
+class Store(Protocol):
+    """Records by kind and key, each with a time to live in seconds."""
+
+    def put(self, kind: str, key: str, value: Value, ttl: float) -> None: ...
+    def add(self, kind: str, key: str, value: Value, ttl: float) -> bool:
+        """Stores only where nothing lives under the key; True for the one caller that did (a lock)."""
+
+    def get(self, kind: str, key: str) -> Value | None: ...
+    def take(self, kind: str, key: str) -> Value | None:
+        """Gets and deletes in one step: of two callers only one gets it."""
+
+    def delete(self, kind: str, key: str) -> None: ...
+
+
+def load_keys(file: Path) -> MultiFernet:
+    """The keys of a file, one a line, the first one encrypts. Made with mode 0600 where the file is missing."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            pass  # another process was first
+        else:
+            with os.fdopen(handle, "wb") as out:
+                out.write(Fernet.generate_key() + b"\n")
+    try:
+        return MultiFernet([Fernet(line) for line in file.read_bytes().split()])
+    except ValueError as error:
+        raise ConfigError(f"{file.name} holds no usable key.", code="config.key") from error
+
+
+class SqliteStore:
+    """The embedded store: one SQLite file, one connection a thread."""
+
+    def __init__(self, file: Path, keys: MultiFernet, clock: Callable[[], float] = time.time) -> None:
+        self._file, self._keys, self._clock = file, keys, clock
+        self._local = threading.local()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with self._transaction() as db:
+            db.execute(
+                "CREATE TABLE IF NOT EXISTS record (kind TEXT, key TEXT, value BLOB, expires REAL, "
+                "PRIMARY KEY (kind, key)) WITHOUT ROWID"
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        db: sqlite3.Connection | None = getattr(self._local, "db", None)
+        if db is None:
+            db = sqlite3.connect(self._file, timeout=10, isolation_level=None)
+            db.execute("PRAGMA journal_mode=WAL")
+            self._local.db = db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    def _seal(self, value: Value) -> bytes:
+        return self._keys.encrypt(json.dumps(value, separators=(",", ":")).encode())
+
+    def _open(self, row: tuple[bytes] | None) -> Value | None:
+        if row is None:
+            return None
+        try:
+            value: Value = json.loads(self._keys.decrypt(row[0]))
+        except InvalidToken:
+            return None  # sealed with a key that is gone: the same as not there
+        return value
+
+    def put(self, kind: str, key: str, value: Value, ttl: float) -> None:
+        with self._transaction() as db:
+            db.execute("DELETE FROM record WHERE expires <= ?", (self._clock(),))
+            db.execute(
+                "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)", (kind, key, self._seal(value), self._clock() + ttl)
+            )
+
+    def add(self, kind: str, key: str, value: Value, ttl: float) -> bool:
+        with self._transaction() as db:
+            db.execute("DELETE FROM record WHERE expires <= ?", (self._clock(),))
+            done = db.execute(
+                "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?)",
+                (kind, key, self._seal(value), self._clock() + ttl),
+            )
+            return done.rowcount == 1
+
+    def get(self, kind: str, key: str) -> Value | None:
+        with self._transaction() as db:
+            row = db.execute(
+                "SELECT value FROM record WHERE kind = ? AND key = ? AND expires > ?", (kind, key, self._clock())
+            ).fetchone()
+        return self._open(row)
+
+    def take(self, kind: str, key: str) -> Value | None:
+        with self._transaction() as db:
+            row = db.execute(
+                "DELETE FROM record WHERE kind = ? AND key = ? AND expires > ? RETURNING value",
+                (kind, key, self._clock()),
+            ).fetchone()
+        return self._open(row)
+
+    def delete(self, kind: str, key: str) -> None:
+        with self._transaction() as db:
+            db.execute("DELETE FROM record WHERE kind = ? AND key = ?", (kind, key))

@@ -1,0 +1,40 @@
+"""The Flask app: blueprints, guard, headers, errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+
+from smart_app.fhir.gate import Gate
+from smart_app.web import about, errors, launch, open_server, plan, security, session, timeline
+from smart_app.web.settings import Services, Settings
+
+_HERE = Path(__file__).resolve().parent.parent
+MAX_FORM = 64 * 1024
+
+
+def _files(name: str) -> str:
+    """Beside the package in a checkout, inside it in a wheel."""
+    beside = _HERE.parent / name
+    return str(beside if beside.is_dir() else _HERE / f"_{name}")
+
+
+def create_app(settings: Settings, *, gate: Gate | None = None) -> Flask:
+    """An app for these issuers. ConfigError where a policy or code file of an issuer is not right."""
+    app = Flask(
+        "smart_app", template_folder=_files("templates"), static_folder=_files("static"), static_url_path="/static"
+    )
+    app.config["MAX_CONTENT_LENGTH"] = MAX_FORM
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    services = Services(settings, gate or Gate())
+    for issuer in settings.issuers:
+        services.gate.allow(issuer.base)
+    services.policies, services.codebooks  # noqa: B018 - a wrong file stops the start, not the first launch
+    app.extensions["esr1"] = services
+    security.install(app)
+    session.install(app)
+    errors.install(app)
+    for room in (launch, open_server, timeline, plan, about):
+        app.register_blueprint(room.blueprint)
+    return app

@@ -1,0 +1,7 @@
+"""The timeline as an SVG made on the server: no script, no inline style, every mark named and linked to its row."""
+
+from smart_app.web.drawing.legend import legend
+from smart_app.web.drawing.picture import NARROW, WIDE
+from smart_app.web.drawing.timeline import draw_timeline, left_out
+
+__all__ = ["NARROW", "WIDE", "draw_timeline", "left_out", "legend"]

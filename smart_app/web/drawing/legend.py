@@ -1,0 +1,99 @@
+"""The legend: only the marks that this picture holds, each drawn as in the picture."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from markupsafe import Markup
+
+from smart_app.domain.decision import Decision
+from smart_app.domain.facts import Chart, Draw, Extent, Outcome, Progress, Proof, Specimen, Standing, VisitKind
+from smart_app.web import words
+from smart_app.web.drawing import marks
+from smart_app.web.drawing.fractions import blood_draws, letters
+from smart_app.web.drawing.svg import box, path, tag, text
+from smart_app.web.drawing.timeline import definitions, laboratories, picture_of
+
+Entry = tuple[Markup, str]
+
+
+def _icon(*shapes: Markup) -> Markup:
+    return tag("svg", *shapes, viewBox="0 0 26 26", width=26, height=26, aria_hidden="true", class_="timeline-icon")
+
+
+def legend(chart: Chart, decision: Decision, today: date) -> list[Entry]:
+    """(icon, words) of every kind of mark in use."""
+    made: list[Entry] = []
+    for kind in Outcome:
+        if any(d.outcome is kind for d in chart.draws):
+            made.append((_icon(marks.outcome(kind, 13, 13)), words.OUTCOMES[kind]))
+    made += _variants_of_draws(chart.draws)
+    if chart.ordered:
+        made.append((_icon(tag("circle", cx=13, cy=13, r=7, class_="m-ring")), "draw ordered"))
+    if chart.withdrawn:
+        gone = tag("circle", cx=13, cy=13, r=6, class_="m-gone") + path("M5 13h16", "m-gone")
+        made.append((_icon(gone), "result withdrawn"))
+    for progress in Progress:
+        if any(s.status is progress for s in chart.statuses):
+            made.append((_icon(marks.status(progress, 13, 13)), f"disease {words.PROGRESS[progress]}"))
+    scale = picture_of(chart, decision, today).scale
+    if any(s.extent is not Extent.EARLY and scale.holds(s.known_on) for s in chart.spread):
+        made.append((_icon(marks.lettered("M", 13, 13)), "advanced disease known"))
+    for kind_of_visit, sign, said in ((VisitKind.SCAN, "S", "scan"), (VisitKind.VISIT, "V", "visit")):
+        if any(v.kind is kind_of_visit for v in chart.visits):
+            made.append((_icon(marks.lettered(sign, 13, 13)), said))
+    made += _drug_marks(chart)
+    return made + _laboratories(chart, decision, today)
+
+
+def _variants_of_draws(draws: tuple[Draw, ...]) -> list[Entry]:
+    made: list[Entry] = []
+    if any(f.below_limit for d in draws for f in d.findings):
+        low = marks.outcome(Outcome.DETECTED, 13, 11, hollow=True) + path("M19 17h7l-3.5 4.5z", "m-full")
+        made.append((_icon(low), "detected below the limit of detection"))
+    if any(d.uninformative for d in draws):
+        made.append((_icon(marks.outcome(Outcome.NOT_DETECTED, 13, 13, weak=True)), "not detected, uninformative"))
+    if any(d.standing is Standing.PROVISIONAL for d in draws):
+        made.append((_icon(tag("circle", cx=13, cy=13, r=10.5, class_="m-ring")), "ring: preliminary"))
+    if any(d.standing is Standing.CONFLICT for d in draws):
+        made.append((_icon(text(13, 18, "≠", "m-note", "middle")), "results of one sample contradict each other"))
+    if any(d.specimen is Specimen.TISSUE for d in draws):
+        made.append((_icon(text(13, 18, "T", "m-note", "middle")), "tissue"))
+    return made
+
+
+def _drug_marks(chart: Chart) -> list[Entry]:
+    made: list[Entry] = []
+    shown = chart.exposures
+    if any(e.ongoing and e.end is None for e in shown):
+        made.append((_icon(box(2, 8, 14, 10, "bar"), path("M16 5l8 8l-8 8z", "arrow")), "drug goes on"))
+    unsure = [e for e in shown if e.start is None or e.start.day is None or (e.end is None and not e.ongoing)]
+    unsure += [e for e in shown if e.end is not None and e.end.day is None]
+    if unsure:
+        made.append(
+            (
+                _icon(definitions("key"), box(2, 8, 22, 10, "fade", "url(#key-out)")),
+                "faded: start or end not known to the day",
+            )
+        )
+    if any(e.proofs == {Proof.ORDERED} for e in shown):
+        made.append((_icon(box(2, 8, 22, 10, "bar-order")), "ordered only, no evidence of taking"))
+    if any(e.on_hold for e in shown):
+        made.append((_icon(definitions("held"), box(2, 8, 22, 10, "hold", "url(#held-hatch)")), "on hold"))
+    return made
+
+
+def _laboratories(chart: Chart, decision: Decision, today: date) -> list[Entry]:
+    """Which shape and number is which laboratory and assay; which letter is which variant."""
+    made: list[Entry] = []
+    numbers = laboratories(chart)
+    if len(numbers) > 1:
+        for (laboratory, assay), number in numbers.items():
+            name = ", ".join(w for w in (laboratory, assay) if w) or "laboratory not named"
+            made.append((_icon(marks.point(number, "", 13, 13)), f"{number + 1}: {name}"))
+    pic = picture_of(chart, decision, today)
+    if blood_draws(pic):
+        for name, letter in letters(pic).items():
+            if letter:
+                made.append((_icon(marks.point(0, letter, 13, 13)), name))
+    return made

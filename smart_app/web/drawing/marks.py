@@ -1,0 +1,95 @@
+"""The marks. One shape an outcome, so that none is told by colour alone; the legend draws the same ones."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from smart_app.domain.facts import Draw, Outcome, Progress, Specimen, Standing
+from smart_app.web.drawing.svg import path, tag, text
+
+R = 7.0
+SHAPES = ("circle", "square", "diamond", "hexagon", "triangle")
+
+
+def outcome(kind: Outcome, x: float, y: float, *, hollow: bool = False, weak: bool = False) -> Markup:
+    """detected ⊕ filled, not detected ⊖ open, indeterminate ◇?, failed ✕, not readable ▤.
+
+    ``hollow``: detected below the limit. ``weak``: not detected, and uninformative.
+    """
+    if kind is Outcome.DETECTED:
+        face = tag("circle", cx=x, cy=y, r=R, class_="m-open" if hollow else "m-full")
+        return face + path(f"M{x - 4:.1f} {y}h8M{x} {y - 4:.1f}v8", "m-line" if hollow else "m-cut")
+    if kind is Outcome.NOT_DETECTED:
+        return tag("circle", cx=x, cy=y, r=R, class_="m-open m-weak" if weak else "m-open") + path(
+            f"M{x - 3.5:.1f} {y}h7", "m-line"
+        )
+    if kind is Outcome.INDETERMINATE:
+        return path(f"M{x} {y - 9:.1f}l9 9l-9 9l-9 -9z", "m-open") + text(x, y + 4, "?", "m-word", "middle")
+    if kind is Outcome.FAILED:
+        return path(f"M{x - 5.5:.1f} {y - 5.5:.1f}l11 11m0 -11l-11 11", "m-cross")
+    lines = f"M{x - 3:.1f} {y - 3:.1f}h6m-6 3h6m-6 3h6"
+    return tag("rect", x=x - 6, y=y - 7.5, width=12, height=15, class_="m-open") + path(lines, "m-thin")
+
+
+def draw_mark(draw: Draw, x: float, y: float) -> Markup:
+    """A draw's outcome with what else must be seen of it."""
+    low = bool(draw.findings) and all(f.below_limit for f in draw.findings)
+    made = outcome(draw.outcome, x, y, hollow=low, weak=draw.uninformative)
+    if low:
+        made += path(f"M{x + 6:.1f} {y + 6:.1f}h7l-3.5 4.5z", "m-full")
+    if draw.standing is Standing.PROVISIONAL:
+        made += tag("circle", cx=x, cy=y, r=R + 3.5, class_="m-ring")
+    return made
+
+
+def draw_notes(draw: Draw, x: float, y: float, laboratory: str) -> Markup:
+    """Signs beside a draw's mark; they stand outside its link, whose name says the same in words."""
+    made = Markup("")
+    if draw.standing is Standing.CONFLICT:
+        made += text(x + 7, y - 5, "≠", "m-note")
+    if draw.specimen is Specimen.TISSUE:
+        made += text(x - 13, y - 5, "T", "m-note")
+    return made + text(x, y + 21, laboratory, "m-lab", "middle") if laboratory else made
+
+
+def status(kind: Progress, x: float, y: float) -> Markup:
+    """▲ worsened, ■ stable, ▽ improved, ◇ otherwise."""
+    if kind is Progress.WORSENED:
+        return path(f"M{x - 6.5:.1f} {y + 5.5:.1f}h13l-6.5 -12z", "m-full")
+    if kind is Progress.IMPROVED:
+        return path(f"M{x - 6.5:.1f} {y - 5.5:.1f}h13l-6.5 12z", "m-open")
+    if kind is Progress.STABLE:
+        return tag("rect", x=x - 5, y=y - 5, width=10, height=10, class_="m-open")
+    return path(f"M{x} {y - 6.5:.1f}l6.5 6.5l-6.5 6.5l-6.5 -6.5z", "m-open")
+
+
+def lettered(sign: str, x: float, y: float, class_: str = "m-open") -> Markup:
+    """A scan (S) or visit (V)."""
+    return tag("rect", x=x - 7, y=y - 7.5, width=14, height=15, class_=class_) + text(
+        x, y + 4, sign, "m-word", "middle"
+    )
+
+
+def point(shape: int, letter: str, x: float, y: float, *, open_: bool = False) -> Markup:
+    """A variant fraction: the shape stands for laboratory and assay, the letter for the variant."""
+    name, radius = SHAPES[shape % len(SHAPES)], (7.0 if letter else 5.0)
+    class_ = "p-open" if open_ else "p-full"
+    if name == "circle":
+        face = tag("circle", cx=x, cy=y, r=radius, class_=class_)
+    elif name == "square":
+        face = tag("rect", x=x - radius, y=y - radius, width=2 * radius, height=2 * radius, class_=class_)
+    elif name == "diamond":
+        r = radius + 2
+        face = path(f"M{x} {y - r:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z", class_)
+    elif name == "hexagon":
+        r, h = radius + 1, radius * 0.9
+        face = path(f"M{x - r:.1f} {y}l{r / 2} -{h:.1f}h{r}l{r / 2} {h:.1f}l-{r / 2} {h:.1f}h-{r}z", class_)
+    else:
+        r = radius + 2
+        face = path(f"M{x} {y - r:.1f}l{r} {1.8 * r:.1f}h-{2 * r}z", class_)
+    return face + text(x, y + 3.5, letter, "p-word-open" if open_ else "p-word", "middle") if letter else face
+
+
+def flag(x: float, y: float) -> Markup:
+    """The switch review's flag: the one thing in the alarm colour."""
+    return path(f"M{x} {y}v-17", "flag-pole") + path(f"M{x} {y - 17:.1f}l13 4.5l-13 4.5z", "flag-cloth")

@@ -1,0 +1,76 @@
+"""Every failure ends on a page that says what happened and what to do, with a code and never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from flask import Flask, g, render_template
+from werkzeug.exceptions import HTTPException
+
+from smart_app.errors import AppError, FhirError, LaunchError
+
+log = logging.getLogger("smart_app")
+
+_ADVICE = {
+    "launch": "Go back to the EHR and launch the app again from the patient's chart.",
+    "session": "Go back to the EHR and launch the app again from the patient's chart.",
+    "token": "Go back to the EHR and launch the app again. If it happens again, tell your EHR team the code below.",
+    "id_token": "Nothing was opened. Tell your EHR team the code below.",
+    "discovery": "Nothing was opened. Tell your EHR team the code below.",
+    "net": "Try again in a minute. If it happens again, tell your EHR team the code below.",
+    "fhir": "Nothing is shown, because a part would be missing without a word. Try again in a minute.",
+    "config": "The app's configuration has to be mended; tell whoever runs it.",
+}
+_STATUS = {"session": 403, "launch": 400, "discovery": 502, "token": 502, "id_token": 502, "net": 502, "fhir": 502}
+
+
+def install(app: Flask) -> None:
+    """Registers the handlers."""
+
+    @app.errorhandler(AppError)
+    def known(error: AppError) -> tuple[str, int]:
+        family = error.code.split(".")[0]
+        log.warning("error", extra={"code": error.code})
+        advice = error.advice or _ADVICE.get(family, "Try again. If it happens again, tell whoever runs the app.")
+        title = "The EHR could not be read" if isinstance(error, FhirError) else "This did not work"
+        if isinstance(error, LaunchError):
+            title = "Please launch the app again" if family == "session" else "The app could not be opened"
+        return _page(title, error.message, advice, error.code, _STATUS.get(family, 500))
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> tuple[str, int]:
+        status = error.code or 500
+        words = {
+            404: "There is no such page.",
+            405: "This page cannot be used in this way.",
+            413: "That was too large.",
+            429: "That was too fast.",
+        }.get(status, error.description if status == 403 and error.description else "This did not work.")
+        return _page(
+            "This did not work", words, "Go back to the EHR and launch the app again.", f"http.{status}", status
+        )
+
+    @app.errorhandler(Exception)
+    def unknown(error: Exception) -> tuple[str, int]:
+        number = secrets.token_hex(4)
+        # the exception's text may hold patient data: only its kind and place are logged
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else ""
+        log.error("unexpected", extra={"code": "app.unexpected", "kind": type(error).__name__, "place": place})
+        return _page(
+            "This did not work",
+            "Something went wrong inside the app. Nothing was written to the EHR by this page.",
+            "Try again. If it happens again, tell whoever runs the app the code below.",
+            f"app.unexpected {number}",
+            500,
+        )
+
+
+def _page(title: str, message: str, advice: str, code: str, status: int) -> tuple[str, int]:
+    launch = g.pop("launch", None)  # an error page shows nothing of a patient
+    if launch is not None:
+        g.issuer = launch.issuer
+    return render_template("error.html", title=title, message=message, advice=advice, code=code), status

@@ -1,0 +1,99 @@
+"""Open test servers (``auth = "none"``): a patient is picked by id or name; the same pages follow, with a banner.
+
+Nothing about a patient stands in a URL: searching and choosing are POSTs, and a hand-off from the command line is a
+random token that works once.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, g, redirect, render_template, request
+from werkzeug.wrappers import Response as Answer
+
+from smart_app.errors import LaunchError
+from smart_app.fhir.client import expect
+from smart_app.fhir.reading.record import Json, items, text
+from smart_app.smart.issuers import Issuer
+from smart_app.smart.launches import digest
+from smart_app.web.session import ensure_browser_secret
+from smart_app.web.settings import services
+
+blueprint = Blueprint("open_server", __name__, url_prefix="/open")
+SHOWN = 50
+
+
+def _issuers() -> list[Issuer]:
+    return [issuer for issuer in services().settings.issuers if issuer.open_server]
+
+
+def _issuer(ident: str) -> Issuer:
+    issuer = services().settings.issuers.by_id(ident)
+    if issuer is None or not issuer.open_server:
+        raise LaunchError("There is no such open server.", code="launch.no_open_server")
+    g.issuer = issuer
+    return issuer
+
+
+def _same_site() -> None:
+    origin = request.headers.get("Origin")
+    own = (request.host_url.rstrip("/"), services().settings.public_url, "null")
+    foreign = origin is not None and origin not in own
+    if foreign or request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        abort(403, "The form was not sent from this app.")
+
+
+@blueprint.get("")
+def pick() -> str:
+    """Which server, which patient."""
+    return render_template("open/pick.html", issuers=_issuers(), found=None, chosen=None, words="")
+
+
+@blueprint.post("")
+def search() -> str | Answer:
+    """By id where there is such a patient, else by name."""
+    _same_site()
+    issuer = _issuer(request.form.get("issuer", ""))
+    words = request.form.get("words", "").strip()
+    client = services().open_client(issuer)
+    found: list[Json] = []
+    if words:
+        by_id = client.search("Patient", [("_id", words)])[0] if " " not in words else []
+        found = [resource for _, resource in by_id if resource.get("resourceType") == "Patient"]
+    if not found:
+        query = [("name", words)] if words else []
+        bundle = expect(client.send("GET", "Patient", params=[*query, ("_count", str(SHOWN))]), "Bundle")
+        resources = [entry.get("resource") for entry in items(bundle.get("entry"))]
+        found = [r for r in resources if isinstance(r, dict) and r.get("resourceType") == "Patient"]
+    rows = [(text(r.get("id")) or "", _label(r)) for r in found[:SHOWN] if text(r.get("id"))]
+    return render_template("open/pick.html", issuers=_issuers(), found=rows, chosen=issuer, words=words)
+
+
+@blueprint.post("/choose")
+def choose() -> Answer:
+    """Opens the patient that was clicked."""
+    _same_site()
+    return _opened(_issuer(request.form.get("issuer", "")), request.form.get("patient", ""))
+
+
+@blueprint.get("/handoff/<token>")
+def handoff(token: str) -> Answer:
+    """From ``smart-app open``: works once."""
+    value = services().store.take("handoff", digest(token))
+    if value is None:
+        raise LaunchError("This address was used already or is too old.", code="launch.handoff_used")
+    return _opened(_issuer(value["issuer"]), value["patient"])
+
+
+def _opened(issuer: Issuer, patient: str) -> Answer:
+    services().open_client(issuer).read("Patient", patient)
+    made = services().launches.new(issuer, patient, ensure_browser_secret())
+    services().launches.open(made, None)
+    return redirect(f"/s/{made.id}/", 303)
+
+
+def _label(patient: Json) -> str:
+    for name in items(patient.get("name")):
+        given = [g for g in name.get("given") or [] if isinstance(g, str)]
+        words = text(name.get("text")) or " ".join([*given, text(name.get("family")) or ""]).strip()
+        if words:
+            return f"{words}, born {text(patient.get('birthDate')) or 'on an unknown date'}"
+    return f"no name, born {text(patient.get('birthDate')) or 'on an unknown date'}"

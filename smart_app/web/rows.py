@@ -1,0 +1,224 @@
+"""The table twin: every fact as a row with its sources; also as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import date
+
+from smart_app.domain.dates import PartialDate
+from smart_app.domain.facts import Chart, Draw, Exposure, Extent, Receptor, Sources, Specimen, VisitKind
+from smart_app.domain.variants import label
+from smart_app.web import words
+
+SORTS = ("oldest", "newest", "kind")
+HEADINGS = ("Date", "Kind", "What", "Result", "VAF as reported", "Laboratory, assay", "Standing")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One fact in words. ``id`` is what the marks of the picture link to; ``basis`` says what the date is."""
+
+    id: str
+    date: PartialDate | None
+    kind: str
+    what: str
+    result: str = ""
+    amounts: tuple[str, ...] = ()
+    where: str = ""
+    standing: str = ""
+    basis: str = ""
+    sources: Sources = ()
+    document: bool = False
+
+    @property
+    def shown_date(self) -> str:
+        return words.any_date(self.date) if self.date is not None else "date not recorded"
+
+    @property
+    def precision(self) -> str:
+        """Said where the record does not name the day."""
+        if self.date is None or self.date.day is not None:
+            return ""
+        return "day not recorded" if self.date.month is not None else "month not recorded"
+
+    @property
+    def attested(self) -> bool:
+        return any(source.attested for source in self.sources)
+
+
+def row_id(group: str, number: int) -> str:
+    """The id of the row of the ``number``-th fact of a group of the chart."""
+    return f"row-{group}-{number}"
+
+
+def rows_of(chart: Chart, sort: str = "oldest") -> list[Row]:
+    """All rows. Undated ones stand last, whatever the order."""
+    made = [
+        *(_draw(d, row_id("draw", n)) for n, d in enumerate(chart.draws)),
+        *_withdrawn_and_ordered(chart),
+        *(_drug(e, row_id("drug", n)) for n, e in enumerate(chart.exposures)),
+        *_disease(chart),
+        *_visits_and_reviews(chart),
+    ]
+    dated = sorted((r for r in made if r.date is not None), key=_by_date, reverse=sort == "newest")
+    undated = sorted((r for r in made if r.date is None), key=lambda r: (r.kind, r.id))
+    if sort == "kind":
+        return sorted([*dated, *undated], key=lambda r: r.kind)
+    return [*dated, *undated]
+
+
+def _by_date(row: Row) -> tuple[date, date, str, str]:
+    assert row.date is not None  # noqa: S101 - the caller sifted
+    return (row.date.first, row.date.last, row.kind, row.id)
+
+
+def _draw(draw: Draw, ident: str) -> Row:
+    kind = {Specimen.PLASMA: "ctDNA draw", Specimen.TISSUE: "tissue test"}.get(draw.specimen, "ESR1 test")
+    what = {Specimen.PLASMA: "ESR1 in plasma", Specimen.TISSUE: "ESR1 in tissue"}.get(
+        draw.specimen, "ESR1, specimen not stated"
+    )
+    return Row(
+        ident,
+        draw.date,
+        kind,
+        what,
+        words.draw_result(draw),
+        tuple(f"{label(f)} {words.amount(f)}" for f in draw.findings),
+        words.place(draw),
+        words.STANDINGS[draw.standing],
+        words.BASES[draw.date_basis] if draw.date_basis else "",
+        draw.sources,
+        draw.document is not None,
+    )
+
+
+def _drug(e: Exposure, ident: str) -> Row:
+    setting = e.setting.value if e.setting.value != "unknown" else ""
+    result = "; ".join(p for p in (words.exposure_end(e), setting) if p)
+    what = f"{e.drug} ({e.drug_class.value})"
+    basis = "start" if e.start is not None else "start not recorded"
+    return Row(ident, e.start, "drug", what, result, standing=words.exposure_proof(e), basis=basis, sources=e.sources)
+
+
+def _withdrawn_and_ordered(chart: Chart) -> list[Row]:
+    made = []
+    for n, gone in enumerate(chart.withdrawn):
+        said = ", ".join(label(f) for f in gone.findings)
+        result = f"had said: {said}" if said else ""
+        standing = f"withdrawn: {gone.why.replace('-', ' ')}"
+        made.append(
+            Row(
+                row_id("gone", n),
+                gone.date,
+                "withdrawn result",
+                "ESR1, counts for nothing",
+                result,
+                standing=standing,
+                sources=gone.sources,
+            )
+        )
+    for n, order in enumerate(chart.ordered):
+        ident = row_id("order", n)
+        made.append(Row(ident, order.date, "draw ordered", "ctDNA draw", standing="ordered", sources=order.sources))
+    return made
+
+
+def _receptor(receptor: Receptor, ident: str) -> Row:
+    said = [receptor.status.value + (" (low)" if receptor.low else "")]
+    if receptor.percent is not None:
+        said.append(f"{receptor.percent:f} %")
+    if receptor.score is not None:
+        said.append(f"IHC {receptor.score}")
+    if receptor.method is not None:
+        said.append(
+            {"ihc": "immunohistochemistry", "ish": "in-situ hybridisation"}.get(receptor.method, "diagnosis code")
+        )
+    biopsy = {"primary": "primary tumour", "metastasis": "metastasis"}.get(receptor.biopsy.value, "")
+    what = receptor.marker.value.upper() + (f", {biopsy}" if biopsy else "")
+    standing = "preliminary" if receptor.provisional else "final"
+    return Row(ident, receptor.date, "receptor", what, ", ".join(said), standing=standing, sources=receptor.sources)
+
+
+_EXTENTS = {
+    Extent.METASTASIS: "metastasis",
+    Extent.STAGE_IV: "stage IV",
+    Extent.LOCALLY_ADVANCED: "locally advanced, not resectable",
+    Extent.EARLY: "early disease",
+}
+
+
+def _disease(chart: Chart) -> list[Row]:
+    made = [_receptor(r, row_id("receptor", n)) for n, r in enumerate(chart.receptors)]
+    for n, found in enumerate(chart.diagnoses):
+        kind = "diagnosis" if found.breast else "other cancer"
+        state = {True: "active", False: "not active"}.get(found.active, "") if found.active is not None else ""
+        made.append(Row(row_id("diagnosis", n), found.onset, kind, found.text, standing=state, sources=found.sources))
+    for n, spread in enumerate(chart.spread):
+        site = (spread.site or "").replace("_", " ")
+        made.append(
+            Row(row_id("spread", n), spread.known_on, "extent", _EXTENTS[spread.extent], site, sources=spread.sources)
+        )
+    for n, status in enumerate(chart.statuses):
+        how = {True: "by imaging", False: "clinical"}.get(status.imaging, "") if status.imaging is not None else ""
+        made.append(
+            Row(
+                row_id("status", n),
+                status.date,
+                "disease status",
+                f"disease {words.PROGRESS[status.status]}",
+                how,
+                sources=status.sources,
+            )
+        )
+    for n, ldh in enumerate(chart.ldh):
+        said = (
+            {True: "high", False: "not high"}.get(ldh.high, "") if ldh.high is not None else "high or not: not stated"
+        )
+        result = ", ".join(w for w in (said, ldh.text) if w)
+        made.append(Row(row_id("ldh", n), ldh.date, "laboratory value", "LDH", result, sources=ldh.sources))
+    return made
+
+
+def _visits_and_reviews(chart: Chart) -> list[Row]:
+    made = []
+    for n, visit in enumerate(chart.visits):
+        state = "cancelled" if visit.cancelled else "done" if visit.done else "planned"
+        kind = "scan" if visit.kind is VisitKind.SCAN else "visit"
+        made.append(
+            Row(row_id("visit", n), visit.date, kind, visit.text or kind, standing=state, sources=visit.sources)
+        )
+    for n, review in enumerate(chart.reviews):
+        what = f"switch review of {', '.join(review.variants)}" if review.variants else "switch review"
+        result = review.text + (f" (by {review.by})" if review.by else "")
+        made.append(
+            Row(row_id("review", n), review.date, "decision", what, result, standing="decided", sources=review.sources)
+        )
+    return made
+
+
+def as_csv(rows: list[Row]) -> str:
+    """A spreadsheet's CSV (RFC 4180); a cell that a spreadsheet could take for a formula begins with an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([*HEADINGS[:1], "Date is", *HEADINGS[1:], "Sources"])
+    for row in rows:
+        cells = [
+            str(row.date or ""),
+            row.basis,
+            row.kind,
+            row.what,
+            row.result,
+            "; ".join(row.amounts),
+            row.where,
+            row.standing,
+            " ".join(s.reference for s in row.sources),
+        ]
+        writer.writerow([_harmless(cell) for cell in cells])
+    return out.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    flat = cell.replace("\r", " ").replace("\n", " ").replace("\x00", "")
+    return f"'{flat}" if flat.lstrip()[:1] in ("=", "+", "-", "@", "\t", "|", "%") else flat

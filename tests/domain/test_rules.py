@@ -1,0 +1,71 @@
+"""The decision table of tests/spec/rules.toml, row by row."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smart_app.domain import decide
+from smart_app.domain.decision import Decision
+from tests.support.rule_charts import POLICIES, chart_of, day
+
+ROWS = tomllib.loads((Path(__file__).parent.parent / "spec" / "rules.toml").read_text("utf-8"))["row"]
+
+
+def _check(answer: Decision, part: str) -> None:
+    what, *words = part.split(" ")
+    if what == "window":
+        assert [answer.window.answer, *answer.window.clauses] == words
+    elif what == "review":
+        got = answer.switch_review
+        assert " ".join([got.answer, *got.clauses, *got.variants]) == " ".join(words)
+    elif what == "draw" and words[0] == "none":
+        assert answer.next_draw is None
+        assert words[1] in {r.code for r in answer.reasons}
+    elif what == "draw":
+        planned = answer.next_draw
+        assert planned is not None
+        shown = [str(planned.earliest), str(planned.due), str(planned.latest), f"overdue={planned.overdue_days}"]
+        shown += [f"aligned={planned.aligned_to.split(' ')[0]}"] if planned.aligned_to else []
+        assert shown == words
+    elif what == "reason":
+        assert words[0] in {r.code for r in answer.reasons}
+    elif what == "absent":
+        assert words[0] not in {r.code for r in answer.reasons}
+    elif what == "headline":
+        assert " ".join(words) in answer.headline
+    elif what == "modifier":
+        for name, value in (w.split("=") for w in words):
+            assert getattr(answer.modifiers, name) == value, name
+    else:
+        raise AssertionError(part)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[f"{r['clause']}: {r['title']}" for r in ROWS])
+def test_each_row_of_the_decision_table_holds(row: dict[str, Any]) -> None:
+    answer = decide(
+        chart_of(row["chart"]), POLICIES[row.get("policy", "trial-strict")], day(row.get("today", "2026-11-21"))
+    )
+    for part in row["expect"].split(" ; "):
+        _check(answer, part)
+
+
+def test_a_fraction_that_cannot_be_read_is_shown_as_reported() -> None:
+    chart = chart_of(["draw detected 2026-09-01 plasma p.D538G"])
+    draw = chart.draws[0]
+    odd = replace(draw, findings=(replace(draw.findings[0], vaf_text="low"),))
+    answer = decide(replace(chart, draws=(odd,)), POLICIES["trial-strict"], day("2026-11-21"))
+    assert "p.D538G (low, not readable as a fraction)" in answer.headline
+
+
+def test_a_fraction_is_shown_in_per_cent_with_the_digits_reported() -> None:
+    chart = chart_of(["draw detected 2026-09-01 plasma p.D538G"])
+    draw = chart.draws[0]
+    read = replace(draw, findings=(replace(draw.findings[0], vaf=Decimal("0.0080")),))
+    answer = decide(replace(chart, draws=(read,)), POLICIES["trial-strict"], day("2026-11-21"))
+    assert answer.headline == "ESR1 p.D538G (0.80 %) first detected 1 Sep 2026: switch review due."
