@@ -601,3 +601,14 @@ def test_no_token_and_no_name_reaches_cookie_url_page_or_log(
     out, err = capfd.readouterr()
     assert "SECRET-TOKEN" not in out + err
     assert "Secretname" not in out + err
+
+
+@pytest.mark.parametrize(("asked", "whole"), [(None, True), (True, True), (False, False)])
+def test_the_patient_stays_recognisable_also_where_the_ehr_shows_its_own_banner(
+    app: App, ehr: Ehr, asked: bool | None, whole: bool
+) -> None:
+    if asked is not None:
+        ehr.token["need_patient_banner"] = asked
+    page = app.get(app.launched(ehr)).text
+    assert "Nora Secretname" in page
+    assert ("1 Jan 1960" in page) is whole
