@@ -72,8 +72,12 @@ def _headline(
     return draw_words(planned) + tail
 
 
+# of several clauses that closed the window the most telling one is said first
+_WEIGHT = ("W9", "W7", "W8", "W6", "W1", "W2", "W3", "W5", "W4")
+
+
 def _first(found: tuple[Clause, ...], answer: Known) -> str:
-    sentence = next(c for c in found if c.answer is answer).reasons[0].sentence
+    sentence = min((c for c in found if c.answer is answer), key=lambda c: _WEIGHT.index(c.name)).reasons[0].sentence
     return (
         sentence[0].lower() + sentence[1:] if sentence[1:2].islower() and sentence.split(" ")[0] != "Line" else sentence
     )
