@@ -24,7 +24,7 @@ from smart_app.domain.reasons import Clause, merged
 from smart_app.domain.review import amount, switch_review
 from smart_app.domain.variants import label
 from smart_app.domain.window import clauses, judge, notices
-from smart_app.domain.wording import listed
+from smart_app.domain.wording import day_words, listed
 
 
 def decide(chart: Chart, policy: Policy, today: date) -> Decision:
@@ -69,6 +69,9 @@ def _headline(
         return f"Cannot tell whether a switch review is due.{tail} {words}"
     if planned is None:
         return draws[0].sentence
+    if any(r.code == "draw.not_readable" for r in draws):
+        by = day_words(planned.latest)
+        return f"A ctDNA report cannot be read by the app: open it, or draw again by {by}.{tail}"
     return draw_words(planned) + tail
 
 

@@ -76,6 +76,11 @@ def test_running_again_on_another_day_never_moves_a_date_earlier(row: tuple[str,
     assert len(set(dates)) == 1
 
 
+def test_a_report_that_cannot_be_read_is_named_first_so_that_somebody_opens_it() -> None:
+    decision = decide(chart(draws=(draw("2026-11-10", UNREAD),)), STRICT, TODAY)
+    assert decision.headline.startswith("A ctDNA report cannot be read by the app: open it")
+
+
 VUS = finding("p.K303R", significance=Significance.UNCERTAIN)
 OTHER = finding("p.L429P", significance=Significance.LIKELY_PATHOGENIC)
 REVIEWS: list[tuple[str, dict[str, Any], ReviewAnswer, str]] = [
