@@ -268,7 +268,6 @@ def test_a_third_party_patient_without_anything_about_esr1_gives_an_honest_page(
     page.wait_for_url("**/s/**")
     answer = page.locator("h1").inner_text()  # several example sets share this patient: no result may be invented
     assert "Nothing about ESR1" in answer or "ESR1" not in answer
-    assert page.locator("text=ESR1 detected").count() == 0
     page.locator(".receipt-line a").click()
     assert "What was read, and what was not" in page.locator("main").inner_text()
     page.close()
