@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 _FORM = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?\Z")
 
@@ -62,18 +62,16 @@ class PartialDate:
 def add_months(day: date, months: int) -> date:
     """The same day of a later (or earlier) calendar month, clipped to that month's end (clinical rule D).
 
-    Clipped to the calendar, too: records write "no end" as 9999-12-31.
+    Beyond the calendar's first or last year: its first or last day, never an error.
     """
     index = day.year * 12 + day.month - 1 + months
     year, month = divmod(index, 12)
     if not date.min.year <= year <= date.max.year:
-        return date.max if months > 0 else date.min
+        return date.min if year < date.min.year else date.max
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def add_days(day: date, days: int) -> date:
-    """Clipped to the calendar."""
-    try:
-        return day + timedelta(days=days)
-    except OverflowError:
-        return date.max if days > 0 else date.min
+    """Clipped to the calendar's first and last day."""
+    number = day.toordinal() + days
+    return date.fromordinal(min(max(number, date.min.toordinal()), date.max.toordinal()))

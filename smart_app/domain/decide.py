@@ -17,24 +17,47 @@ from smart_app.domain.decision import (
 from smart_app.domain.digest import digest
 from smart_app.domain.draws import draw_words, next_draw
 from smart_app.domain.facts import Chart, Known
-from smart_app.domain.lines import as_line, courses
+from smart_app.domain.judging import amount
+from smart_app.domain.lines import as_line, courses, line_start, place
 from smart_app.domain.modifiers import modifiers
 from smart_app.domain.policy import Policy
 from smart_app.domain.reasons import Clause, merged
-from smart_app.domain.review import amount, switch_review
+from smart_app.domain.review import decided, switch_review
 from smart_app.domain.variants import label
-from smart_app.domain.window import clauses, judge, notices
+from smart_app.domain.window import at_collection, clauses, judge, notices
 from smart_app.domain.wording import day_words, listed
+
+_FIRST = ("W9", "W1", "W2", "W3", "W8", "W7", "W4", "W5", "W6")
 
 
 def decide(chart: Chart, policy: Policy, today: date) -> Decision:
     """The decision for this chart under this policy on this day."""
-    lines = courses(chart)
-    found = clauses(chart, lines, today, policy)
+    decision = rule(chart, policy, today)
+    return replace(decision, input_digest=digest(chart, policy, today))
+
+
+def rule(chart: Chart, policy: Policy, today: date) -> Decision:
+    """The decision without the digest of its inputs."""
+    placed = place(chart)
+    lines = courses(chart, placed)
+    start = line_start(placed, today)
+    found = clauses(chart, placed, today, policy)
     window = judge(found)
-    review, review_reasons = switch_review(chart, window, lines, today, policy)
-    planned, draw_reasons = next_draw(chart, window, review, lines, today, policy)
-    known, modifier_reasons = modifiers(chart, lines, today, policy)
+    # what was read decides on the flag: an incomplete receipt takes back none that is earned (R9)
+    read = replace(chart, gaps=()) if chart.gaps else chart
+    by_read = judge(clauses(read, placed, today, policy)) if chart.gaps else window
+
+    def inside(day: date) -> tuple[Known, tuple[str, ...]]:
+        answer = at_collection(chart, placed, day, today, policy)
+        if answer[0] is not Known.UNKNOWN or not chart.gaps:
+            return answer
+        by_what_was_read = at_collection(read, placed, day, today, policy)
+        return by_what_was_read if by_what_was_read[0] is Known.YES else answer
+
+    review, review_reasons = switch_review(chart, _for_flag(window, by_read), start, today, policy, inside)
+    closed = decided(chart, start, today, policy, inside)
+    planned, draw_reasons = next_draw(chart, window, review, start, closed, today, policy)
+    known, modifier_reasons = modifiers(chart, placed, today, policy)
     window_reasons = tuple(r for c in found for r in c.reasons)
     reasons = (*review_reasons, *draw_reasons, *window_reasons, *notices(chart, today), *modifier_reasons)
     return Decision(
@@ -42,48 +65,70 @@ def decide(chart: Chart, policy: Policy, today: date) -> Decision:
         next_draw=planned,
         switch_review=review,
         modifiers=known,
-        reasons=tuple(replace(r, sources=merged(r.sources)) for r in reasons),
+        reasons=tuple(replace(r, sources=merged(r.sources)) if len(r.sources) > 1 else r for r in reasons),
         lines=tuple(as_line(line) for line in lines),
         policy_name=policy.name,
         policy_version=policy.version,
         today=today,
-        headline=_headline(window, planned, review, found, draw_reasons),
-        input_digest=digest(chart, policy, today),
+        headline=_headline(window, planned, review, found, review_reasons, draw_reasons),
     )
+
+
+def _for_flag(window: Window, by_read: Window) -> Window:
+    """The window by what was read where that is inside; else the window as it stands."""
+    return by_read if by_read.answer is WindowAnswer.INSIDE else window
 
 
 def _headline(
-    window: Window, planned: NextDraw | None, review: SwitchReview, found: tuple[Clause, ...], draws: tuple[Reason, ...]
+    window: Window,
+    planned: NextDraw | None,
+    review: SwitchReview,
+    found: tuple[Clause, ...],
+    reviews: tuple[Reason, ...],
+    draws: tuple[Reason, ...],
 ) -> str:
-    """The answer in one sentence; a finding stays in it whatever the window says (R8)."""
+    """The answer in one sentence; a finding stays in it, with why, whatever the window says (R8)."""
     finding = _finding_words(review)
     if review.answer is ReviewAnswer.RAISED:
         return f"{finding}: switch review due."
-    tail = f" {finding}: see why no flag is raised." if finding else ""
     if window.answer is WindowAnswer.OUTSIDE:
-        return f"Outside the window: {_first(found, Known.NO)}{tail}"
+        why = "it belongs to the decision on the progression" if "R7" in review.clauses else "for information only"
+        tail = f"; {finding}: {why}." if finding else ""
+        return _joined(f"Outside the window: {_first(found, Known.NO)}", tail)
     if window.answer is WindowAnswer.CANNOT_TELL:
-        return f"Cannot tell: {_first(found, Known.UNKNOWN)}{tail}"
+        tail = f"; {finding}: look at it now, no flag can be raised or excluded." if finding else ""
+        return _joined(f"Cannot tell: {_first(found, Known.UNKNOWN)}", tail)
+    words = draw_words(planned) if planned is not None else draws[0].sentence
     if review.answer is ReviewAnswer.CANNOT_TELL:
-        words = draw_words(planned) if planned is not None else draws[0].sentence
-        return f"Cannot tell whether a switch review is due.{tail} {words}"
-    if planned is None:
-        return draws[0].sentence
-    if any(r.code == "draw.not_readable" for r in draws):
-        by = day_words(planned.latest)
-        return f"A ctDNA report cannot be read by the app: open it, or draw again by {by}.{tail}"
-    return draw_words(planned) + tail
+        why = _open_reason(review, reviews)
+        return f"Cannot tell whether a switch review is due: {_lower(why)} {words}"
+    unread = next((r.sentence for r in reviews if r.code == "review.not_readable"), "")
+    return f"{words} {unread}".rstrip()
 
 
-# of several clauses that closed the window the most telling one is said first
-_WEIGHT = ("W9", "W7", "W8", "W6", "W1", "W2", "W3", "W5", "W4")
+def _open_reason(review: SwitchReview, reviews: tuple[Reason, ...]) -> str:
+    """Why it is open, in the words of the reason that stands for it."""
+    clause = review.clauses[0]
+    fitting = [r for r in reviews if r.clause == clause and not r.code.startswith("review.not_counted")]
+    return (fitting or list(reviews))[0].sentence
+
+
+def _joined(sentence: str, tail: str) -> str:
+    return sentence.removesuffix(".") + tail if tail else sentence
 
 
 def _first(found: tuple[Clause, ...], answer: Known) -> str:
-    sentence = min((c for c in found if c.answer is answer), key=lambda c: _WEIGHT.index(c.name)).reasons[0].sentence
-    return (
-        sentence[0].lower() + sentence[1:] if sentence[1:2].islower() and sentence.split(" ")[0] != "Line" else sentence
-    )
+    return _lower(min((c for c in found if c.answer is answer), key=_weight).reasons[0].sentence)
+
+
+def _weight(clause: Clause) -> int:
+    """What a reader wants to know first where several clauses say the same."""
+    return _FIRST.index(clause.name)
+
+
+def _lower(sentence: str) -> str:
+    """The sentence's beginning inside another; names and abbreviations keep their capitals."""
+    return sentence[0].lower() + sentence[1:] if sentence[1:2].islower() or sentence[1:2] == " " else sentence
 
 
 def _finding_words(review: SwitchReview) -> str:
@@ -93,9 +138,5 @@ def _finding_words(review: SwitchReview) -> str:
     for finding in review.findings:
         first.setdefault(label(finding), amount(finding))
     named = listed([f"{v}{first[v]}" for v in review.variants])
-    name = f"ESR1 {named.removeprefix('ESR1 ')}"
-    if not review.first_shown:
-        return f"{name} detected"
-    if len(review.variants) == 1:
-        return f"{name} first detected {review.first_shown}"
-    return f"{name} detected, the first on {review.first_shown}"
+    on = f" {day_words(review.first_detected)}" if review.first_detected is not None else ""
+    return f"ESR1 {named.removeprefix('ESR1 ')} first detected{on}"

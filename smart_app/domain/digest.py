@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from datetime import date
@@ -13,19 +12,23 @@ from smart_app.domain.dates import PartialDate
 from smart_app.domain.facts import Chart
 from smart_app.domain.policy import Policy
 
+_encode = json.JSONEncoder(separators=(",", ":"), default=lambda value: _plain(value)).encode
 
-def canonical(value: Any) -> Any:
-    """Plain JSON values; sets and the chart's lists in a stable order, Decimal and dates as text."""
+
+def _plain(value: Any) -> Any:
+    """What JSON has no form for: dates and Decimals as text, sets sorted, a fact as its fields in their order."""
     if isinstance(value, PartialDate | date | Decimal):
         return str(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, tuple | list | frozenset | set):
-        return sorted((canonical(v) for v in value), key=lambda v: json.dumps(v, sort_keys=True))
-    return value
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return [_any_order(getattr(value, name)) for name in type(value).__match_args__]
+
+
+def _any_order(value: Any) -> Any:
+    """The facts of a list stand in no order of their own."""
+    return sorted(map(_encode, value)) if isinstance(value, tuple) and len(value) > 1 else value
 
 
 def digest(chart: Chart, policy: Policy, today: date) -> str:
-    """SHA-256, hexadecimal."""
-    whole = {"chart": canonical(chart), "policy": canonical(policy), "today": today.isoformat()}
-    return hashlib.sha256(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    """SHA-256, hexadecimal, over the chart, the policy and the day as JSON."""
+    return hashlib.sha256(_encode([chart, policy, today]).encode()).hexdigest()

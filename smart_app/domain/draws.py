@@ -2,40 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
-from smart_app.domain.dates import add_days, add_months
+from smart_app.domain.dates import PartialDate, add_days, add_months
 from smart_app.domain.decision import NextDraw, Reason, ReviewAnswer, SwitchReview, Window, WindowAnswer
-from smart_app.domain.facts import Chart, Draw, Outcome, Specimen, Standing, Visit, VisitKind
-from smart_app.domain.lines import Course, watched
+from smart_app.domain.facts import (
+    Chart,
+    DateBasis,
+    Draw,
+    Known,
+    OrderedDraw,
+    Outcome,
+    Part,
+    Source,
+    Specimen,
+    Standing,
+    Visit,
+    VisitKind,
+)
+from smart_app.domain.logic import Span, span
 from smart_app.domain.policy import Policy
-from smart_app.domain.variants import qualifies
-from smart_app.domain.wording import date_words, day_words, range_words
+from smart_app.domain.reasons import JUDGEMENT, Key, merged, missing_parts, order_of
+from smart_app.domain.variants import label, qualifies
+from smart_app.domain.wording import date_words, day_words, listed, range_words
 
 _SCHEDULE = ("serena-6-schedule", "pada-1-kinetics")
-_J = ("policy-judgement",)
+_UNUSABLE = (Outcome.FAILED, Outcome.INDETERMINATE, Outcome.NOT_READABLE)
 Planned = tuple[NextDraw | None, tuple[Reason, ...]]
 
 
-def _none(code: str, clause: str, sentence: str, *extra: Reason) -> Planned:
-    return None, (Reason(f"draw.none.{code}", clause, sentence), *extra)
+def _none(code: str, clause: str, sentence: str, draws: Sequence[Draw] = ()) -> Planned:
+    sources = tuple(s for d in draws for s in d.sources)
+    return None, (Reason(f"draw.none.{code}", clause, sentence, sources),)
 
 
-def _relevant(chart: Chart, start: date | None, today: date) -> list[Draw]:
-    """The blood draws of this line, oldest first. A specimen that is not named counts: it was a ctDNA test."""
+def _unusable(draw: Draw) -> bool:
+    """No result that could be acted on: the interval does not start with it (D6, D7)."""
+    return draw.outcome in _UNUSABLE or draw.standing is Standing.CONFLICT
+
+
+def _relevant(chart: Chart, start: Span, today: date) -> list[tuple[PartialDate, Draw]]:
+    """The blood draws of this line, oldest first; of one day the usable result last.
+
+    A specimen that is not named counts (judgement: it was a ctDNA test), tissue does not.
+    """
     found = [
-        d
+        (d.date, d)
         for d in chart.draws
         if d.specimen is not Specimen.TISSUE
         and d.date is not None
         and d.date.first <= today
-        and (start is None or d.date.last >= start)
+        and d.date.last >= start[0]
     ]
-    return sorted(found, key=lambda d: (d.date.first if d.date else date.min, d.outcome.value, d.sources))
+    return sorted(found, key=_age) if len(found) > 1 else found
+
+
+def _age(found: tuple[PartialDate, Draw]) -> tuple[date, date, bool, str, Key]:
+    day, draw = found
+    return day.first, day.last, not _unusable(draw), draw.outcome.value, order_of(draw.sources)
 
 
 def next_draw(
-    chart: Chart, window: Window, review: SwitchReview, lines: tuple[Course, ...], today: date, policy: Policy
+    chart: Chart,
+    window: Window,
+    review: SwitchReview,
+    start: Span | None,
+    decided: Known,
+    today: date,
+    policy: Policy,
 ) -> Planned:
     """The dates, or None with the sentence that says why."""
     if chart.person.deceased:
@@ -44,126 +80,152 @@ def next_draw(
         return _none("outside", "D1", f"No draw: the window is closed ({', '.join(window.clauses)}).")
     if review.answer is ReviewAnswer.RAISED:
         return _none("review_open", "D1", "No draw is planned while the switch review is open.")
-    if window.answer is WindowAnswer.CANNOT_TELL:
+    if window.answer is WindowAnswer.CANNOT_TELL or start is None:
         return _none("window_unknown", "D2", "No date: whether the patient is inside the window cannot be told.")
-    followed = watched(lines, today)
-    line = followed.start if followed else None
-    if line is None:
-        return _none("no_start", "D2", "No date: when this line of therapy began is not recorded.")
-    found = _relevant(chart, line.first, today)
-    pending = [d for d in found if d.standing is Standing.PROVISIONAL and any(qualifies(f, policy) for f in d.findings)]
-    if pending:
-        words = f"No next draw until the preliminary result of {date_words(pending[-1].date)} is final."
-        return None, (Reason("draw.none.preliminary", "D10b", words, pending[-1].sources),)
-    booked = sorted(
-        (o for o in chart.ordered if o.date is not None and o.date.last >= today), key=lambda o: str(o.date)
-    )
-    planned = _scheduled(chart, line.first, found, today, policy)
-    if booked:
-        words = f"A draw is already ordered for {date_words(booked[0].date)}; it is not doubled."
-        return planned[0], (*planned[1], Reason("draw.ordered", "D5", words, booked[0].sources))
-    return planned
-
-
-def _scheduled(chart: Chart, start: date, found: list[Draw], today: date, policy: Policy) -> Planned:
-    last = found[-1] if found else None
-    if last is not None and last.outcome is Outcome.FAILED:
-        return _redraw(found, today, policy)
-    if last is not None and last.outcome in (Outcome.INDETERMINATE, Outcome.NOT_READABLE):
-        return _repeat(last, today, policy)
-    if last is not None and last.date is not None:
-        return _interval(chart, last, today, policy)
-    earliest = add_months(start, policy.first_draw_from_months)
-    latest = add_months(start, policy.first_draw_by_months)
-    words = (
-        f"First draw between month {policy.first_draw_from_months} and month {policy.first_draw_by_months} "
-        f"of the line, which began {day_words(start)}."
-    )
-    reason = Reason("draw.first", "D3", words, (), _SCHEDULE)
-    return _aligned(chart, earliest, latest, today, (reason,))
-
-
-def _interval(chart: Chart, last: Draw, today: date, policy: Policy) -> Planned:
-    assert last.date is not None  # noqa: S101 - by construction of _relevant
-    # of an uncertain date the window is taken so wide that no completion of it is missed
-    earliest = add_months(last.date.first, policy.interval_from_months)
-    floor = add_days(last.date.first, policy.floor_days)
-    latest = add_months(last.date.last, policy.interval_to_months)
-    if last.standing is Standing.CONFLICT:
-        words = f"Results of {date_words(last.date)} contradict each other; the interval counts from that draw."
-    else:
+    if decided is Known.YES:
+        return _none("review_decided", "D10d", "No draw: a clinician has decided on the switch review.")
+    found = _relevant(chart, start, today)
+    last = found[-1][1] if found else None
+    if last is not None and last.standing is Standing.PROVISIONAL and _positive(last, policy):
+        what = listed(sorted({label(f) for f in last.findings if qualifies(f, policy)}) or ["mutation"])
         words = (
-            f"Next draw {policy.interval_from_months} to {policy.interval_to_months} months after the one of "
-            f"{date_words(last.date)}."
+            f"ESR1 {what.removeprefix('ESR1 ')}, preliminary: no next draw until the result of {date_words(last.date)} "
+            "is final; ask if it is late."
         )
+        return _none("preliminary", "D10b", words, [last])
+    planned, reasons = _scheduled(chart, start, found, today, policy)
+    planned = _as_ordered(chart, planned, today)
+    return planned, (*reasons, *_ordered(chart, planned, today), *_cautions(chart, found, today))
+
+
+def _positive(draw: Draw, policy: Policy) -> bool:
+    """A qualifying finding, or a detection that does not name what was found."""
+    return draw.outcome is Outcome.DETECTED and (
+        not draw.findings or any(qualifies(f, policy) or f.protein_change is None for f in draw.findings)
+    )
+
+
+def _scheduled(
+    chart: Chart, start: Span, found: list[tuple[PartialDate, Draw]], today: date, policy: Policy
+) -> Planned:
+    if not found:
+        words = (
+            f"First draw between month {policy.first_draw_from_months} and month {policy.first_draw_by_months} "
+            "of the line"
+        )
+        words += f", which began {day_words(start[0])}." if start[0] == start[1] else "."
+        reason = Reason("draw.first", "D3", words, (), _SCHEDULE)
+        months = policy.first_draw_from_months, policy.first_draw_by_months
+        return _between(chart, start, months, None, today, (reason,), "the day this line of therapy began")
+    day, last = found[-1]
+    if last.outcome is Outcome.FAILED:
+        return _redraw(day, last, found, today, policy)
+    if _unusable(last):
+        return _repeat(day, last, today, policy)
+    return _interval(chart, day, last, found, today, policy)
+
+
+def _interval(
+    chart: Chart, day: PartialDate, last: Draw, found: list[tuple[PartialDate, Draw]], today: date, policy: Policy
+) -> Planned:
+    months = policy.interval_from_months, policy.interval_to_months
+    words = f"Next draw {months[0]} to {months[1]} months after the one of {date_words(day)}."
     reasons = [Reason("draw.interval", "D4", words, last.sources, _SCHEDULE)]
     if last.uninformative:
         low = (
-            f"The result of {date_words(last.date)} is uninformative: the blood held too little tumour DNA. "
+            f"The result of {date_words(day)} is uninformative: the blood held too little tumour DNA. "
             "It is no proof that the mutation is absent."
         )
         reasons.append(Reason("draw.uninformative", "D8", low, last.sources, ("esmo-ctdna",)))
-    return _aligned(chart, max(earliest, floor), latest, today, tuple(reasons))
+    informative = [d for d, draw in found if not _unusable(draw) and not draw.uninformative]
+    floor = add_days(informative[-1].first, policy.floor_days) if informative else None
+    return _between(chart, span(day), months, floor, today, tuple(reasons), "the day of the last draw")
 
 
-def _redraw(found: list[Draw], today: date, policy: Policy) -> Planned:
-    failed = found[-1]
-    known = failed.known_on or failed.date
-    assert known is not None  # noqa: S101 - by construction of _relevant
-    earliest, latest = known.first, add_days(known.last, policy.redraw_within_days)
+def _between(
+    chart: Chart,
+    base: Span,
+    months: tuple[int, int],
+    floor: date | None,
+    today: date,
+    reasons: tuple[Reason, ...],
+    settle: str,
+) -> Planned:
+    """From an uncertain day the bounds are those of all its meanings, if one day at least fits every one of them."""
+    if add_months(base[1], months[0]) > add_months(base[0], months[1]):
+        words = f"No date: {settle} is not known well enough."
+        return None, (Reason("draw.none.date_unknown", "D2", words, reasons[0].sources), *reasons)
+    earliest, latest = add_months(base[0], months[0]), add_months(base[1], months[1])
+    earliest = max(earliest, floor) if floor is not None else earliest
+    if base[0] != base[1]:
+        words = f"Only the month or year of {settle} is known: the dates are as wide as that."
+        reasons = (*reasons, Reason("draw.date_uncertain", reasons[0].clause, words, reasons[0].sources, JUDGEMENT))
+    return _aligned(chart, earliest, max(earliest, latest), today, reasons)
+
+
+def _known(day: PartialDate, draw: Draw) -> PartialDate:
+    """When the failure was known: reported, never before the draw itself."""
+    return draw.known_on if draw.known_on is not None and draw.known_on.last >= day.first else day
+
+
+def _redraw(
+    day: PartialDate, failed: Draw, found: list[tuple[PartialDate, Draw]], today: date, policy: Policy
+) -> Planned:
+    known = _known(day, failed)
     words = (
-        f"The draw of {date_words(failed.date)} failed: draw again as soon as practicable, at most "
-        f"{policy.redraw_within_days // 7} weeks after the failure was known ({date_words(known)})."
+        f"The draw of {date_words(day)} failed: draw again as soon as practicable, at most "
+        f"{policy.redraw_within_days} days after the failure was known ({date_words(known)})."
     )
-    reasons = [Reason("draw.redraw", "D6", words, failed.sources, _J)]
-    if len(found) > 1 and found[-2].outcome is Outcome.FAILED:
+    reasons = [Reason("draw.redraw", "D6", words, failed.sources, JUDGEMENT)]
+    before = found[-2][1] if len(found) > 1 else None
+    if before is not None and before.outcome is Outcome.FAILED:
         twice = "Two draws running have failed: think of another tube or another laboratory."
-        reasons.append(Reason("draw.failed_twice", "D10c", twice, failed.sources + found[-2].sources, _J))
-    return _dates(earliest, min(max(earliest, today), latest), latest, today, tuple(reasons), redraw=True)
+        reasons.append(Reason("draw.failed_twice", "D10c", twice, (*failed.sources, *before.sources), JUDGEMENT))
+    return _soon(known, policy.redraw_within_days, today, tuple(reasons))
 
 
-def _repeat(last: Draw, today: date, policy: Policy) -> Planned:
-    known = last.known_on or last.date
-    assert known is not None  # noqa: S101 - by construction of _relevant
-    earliest, latest = known.first, add_days(known.last, policy.repeat_within_days)
-    weeks = policy.repeat_within_days // 7
-    if last.outcome is Outcome.NOT_READABLE:
-        words = (
-            f"A report of {date_words(last.date)} cannot be read by the app: open it and supply its result, "
-            f"or repeat the draw within {weeks} weeks. The interval does not start again."
-        )
+def _repeat(day: PartialDate, last: Draw, today: date, policy: Policy) -> Planned:
+    known = _known(day, last)
+    days, on = policy.repeat_within_days, date_words(day)
+    if last.standing is Standing.CONFLICT:
+        code = "conflict"
+        words = f"Results of the draw of {on} contradict each other: ask the laboratory, or repeat within {days} days."
+    elif last.outcome is Outcome.NOT_READABLE:
+        code = "not_readable"
+        words = f"A report of {on} cannot be read by the app: supply its result, or repeat within {days} days."
     else:
-        words = (
-            f"The result of {date_words(last.date)} is indeterminate: repeat within {weeks} weeks. "
-            "The interval does not start again."
-        )
-    reason = Reason(f"draw.{last.outcome.value}", "D7", words, last.sources, _J)
-    return _dates(earliest, min(max(earliest, today), latest), latest, today, (reason,), redraw=True)
+        code, words = "indeterminate", f"The result of {on} is indeterminate: repeat within {days} days."
+    words += " The interval does not start again."
+    return _soon(known, days, today, (Reason(f"draw.{code}", "D7", words, last.sources, JUDGEMENT),))
+
+
+def _soon(known: PartialDate, days: int, today: date, reasons: tuple[Reason, ...]) -> Planned:
+    earliest, latest = known.first, add_days(known.last, days)
+    return _dates(earliest, min(max(earliest, today), latest), latest, today, reasons, redraw=True)
 
 
 def _aligned(chart: Chart, earliest: date, latest: date, today: date, reasons: tuple[Reason, ...]) -> Planned:
     """On the scan, else the visit, nearest the middle; a visit outside never moves the window (D4, D11)."""
     middle = earliest + (latest - earliest) // 2
     inside = [
-        v for v in chart.visits if not v.cancelled and v.date.exact is not None and earliest <= v.date.exact <= latest
+        v for v in chart.visits if not v.cancelled and v.date.exact is not None and earliest <= v.date.first <= latest
     ]
-    ahead = [v for v in inside if v.date.first >= today]
+    ahead = [v for v in inside if v.date.first >= today and not v.done]
     for kind in (VisitKind.SCAN, VisitKind.VISIT):
-        fitting = sorted((v for v in ahead if v.kind is kind), key=lambda v: _distance(v, middle))
-        if fitting:
-            visit = fitting[0]
-            day = visit.date.first
-            what = "scan" if kind is VisitKind.SCAN else "visit"
-            words = f"Aligned with the {what} on {day_words(day)}."
+        visit = min((v for v in ahead if v.kind is kind), key=lambda v: _distance(v, middle), default=None)
+        if visit is not None:
+            words = f"Aligned with the {kind.value} on {day_words(visit.date.first)}."
             reason = Reason("draw.aligned", "D11", words, visit.sources, ("serena-6-schedule",))
-            return _dates(earliest, day, latest, today, (*reasons, reason), visit=visit)
+            source = visit.sources[0] if visit.sources else None
+            aligned = f"{kind.value} {visit.date}"
+            return _dates(earliest, visit.date.first, latest, today, (*reasons, reason), aligned, source)
     # once the aligned day has passed, the date does not fall back before it
     passed = [v.date.first for v in inside if v.date.first < today]
     return _dates(earliest, max([middle, *passed]), latest, today, reasons)
 
 
-def _distance(visit: Visit, middle: date) -> tuple[int, date, str, tuple]:  # type: ignore[type-arg]
-    return (abs((visit.date.first - middle).days), visit.date.first, visit.text, visit.sources)
+def _distance(visit: Visit, middle: date) -> tuple[int, date, str, Key]:
+    return abs((visit.date.first - middle).days), visit.date.first, visit.text, order_of(visit.sources)
 
 
 def _dates(
@@ -172,30 +234,87 @@ def _dates(
     latest: date,
     today: date,
     reasons: tuple[Reason, ...],
+    aligned: str | None = None,
+    source: Source | None = None,
     *,
-    visit: Visit | None = None,
     redraw: bool = False,
 ) -> Planned:
     overdue = max(0, (today - latest).days)
-    aligned = None
-    if visit is not None:
-        aligned = f"{'scan' if visit.kind is VisitKind.SCAN else 'visit'} {visit.date}"
     if overdue:
-        words = f"The draw is overdue by {overdue} day{'s' if overdue != 1 else ''}: it was due by {day_words(latest)}."
+        words = f"The draw is overdue by {_days(overdue)}: it was due by {day_words(latest)}."
         reasons = (*reasons, Reason("draw.overdue", "D9", words))
-    source = visit.sources[0] if visit is not None and visit.sources else None
     return NextDraw(earliest, due, latest, aligned, source, overdue, redraw), reasons
+
+
+def _days(number: int) -> str:
+    return f"{number} day{'s' if number != 1 else ''}"
+
+
+def _booked(chart: Chart, today: date) -> list[OrderedDraw]:
+    ahead = (o for o in chart.ordered if o.date is None or o.date.last >= today)
+    return sorted(ahead, key=lambda o: (span(o.date), order_of(o.sources)))
+
+
+def _as_ordered(chart: Chart, planned: NextDraw | None, today: date) -> NextDraw | None:
+    """D5: a draw ordered for a day inside the bounds is the draw that is due."""
+    if planned is None:
+        return None
+    fitting = (o for o in _booked(chart, today) if o.date is not None and o.date.exact is not None)
+    for order in fitting:
+        day = order.date.first if order.date is not None else today
+        if planned.earliest <= day <= planned.latest:
+            source = order.sources[0] if order.sources else None
+            return replace(planned, due=day, aligned_to=f"draw {day.isoformat()}", aligned_source=source)
+    return planned
+
+
+def _ordered(chart: Chart, planned: NextDraw | None, today: date) -> list[Reason]:
+    """D5: what is ordered or booked already is shown and not doubled."""
+    made = []
+    for booked in _booked(chart, today):
+        words = "A draw is already ordered, without a date; it is not doubled."
+        if booked.date is not None:
+            words = f"A draw is already ordered for {date_words(booked.date)}; it is not doubled."
+            if planned is not None and booked.date.first > planned.latest:
+                words += f" That is later than the latest day ({day_words(planned.latest)})."
+        made.append(Reason("draw.ordered", "D5", words, booked.sources))
+    return made
+
+
+def _cautions(chart: Chart, found: list[tuple[PartialDate, Draw]], today: date) -> list[Reason]:
+    """What limits the dates."""
+    made = []
+    last = found[-1][1] if found else None
+    if last is not None and last.specimen is Specimen.UNKNOWN:
+        words = f"The record does not say whether the sample of {date_words(last.date)} was blood; it is taken for it."
+        made.append(Reason("draw.specimen_unknown", "D4", words, last.sources, JUDGEMENT))
+    if last is not None and last.date_basis in (DateBasis.REPORTED, DateBasis.ISSUED):
+        words = f"When the sample was taken is not recorded: {date_words(last.date)} is the day of the report."
+        made.append(Reason("draw.date_of_report", "D4", words, last.sources, JUDGEMENT))
+    undated = [d for d in chart.draws if d.date is None and d.specimen is not Specimen.TISSUE]
+    if undated:
+        words = "A result without a date is on record; it is not counted here."
+        made.append(Reason("draw.undated", "D4", words, merged(*(d.sources for d in undated))))
+    future = [d for d in chart.draws if d.date is not None and d.date.first > today]
+    if future:
+        words = "A result with a date in the future is on record; check it. It is not counted here."
+        made.append(Reason("draw.date_in_future", "D4", words, merged(*(d.sources for d in future))))
+    if missing_parts(chart, Part.RESULTS):
+        words = "Results were not read completely: there may be a later draw."
+        made.append(Reason("draw.results_not_read", "D4", words))
+    return made
 
 
 def draw_words(planned: NextDraw) -> str:
     """The headline of a planned draw."""
     if planned.overdue_days:
-        days = "day" if planned.overdue_days == 1 else "days"
-        return f"ctDNA draw overdue by {planned.overdue_days} {days} (was due by {day_words(planned.latest)})."
+        return f"ctDNA draw overdue by {_days(planned.overdue_days)} (was due by {day_words(planned.latest)})."
     if planned.redraw:
         return f"Draw ctDNA again, by {day_words(planned.latest)} at the latest."
     words = f"Draw ctDNA between {range_words(planned.earliest, planned.latest)}"
-    if planned.aligned_to is not None:
+    if planned.aligned_to is not None and planned.aligned_to.startswith("draw "):
+        words += f", ordered for {day_words(planned.due)}"
+    elif planned.aligned_to is not None:
         kind = planned.aligned_to.split(" ")[0]
         words += f", with the {kind} on {day_words(planned.due)}"
     return words + "."

@@ -4,8 +4,12 @@
 - AI for AI, or CDK4/6 inhibitor for CDK4/6 inhibitor, is the same line, unless progression stands between them.
 - Another class of endocrine partner, chemotherapy, a targeted or HER2 drug, or any drug begun after recorded
   progression, is a new line.
-- An exposure counts for advanced disease where the record says so, or where it ran after the day the advanced disease
-  was known. Where that day is unknown, exposures without a stated setting cannot be told apart (``unclear``).
+- An exposure counts for advanced disease where the record says so, or where it began no longer than 60 days before the
+  advanced disease was known (judgement: the record of a metastasis often follows the treatment). One begun earlier
+  that ended by 60 days after was (neo)adjuvant; one that went on is open: the record does not say for what it was.
+- Palbociclib has no use before advanced disease, so that its start shows that the disease was advanced by then. Where
+  no statement on the spread has a date, any CDK4/6 inhibitor of unstated setting shows the same (judgement).
+- Where that leaves it open, W6 says so.
 """
 
 from __future__ import annotations
@@ -20,10 +24,12 @@ from smart_app.domain.facts import (
     DrugClass,
     Exposure,
     Extent,
+    Known,
     Progress,
     Setting,
     StopReason,
 )
+from smart_app.domain.logic import ALWAYS, Span, earliest, span
 
 SYSTEMIC = frozenset(
     {
@@ -37,143 +43,176 @@ SYSTEMIC = frozenset(
     }
 )
 ENDOCRINE = frozenset({DrugClass.AI, DrugClass.SERD, DrugClass.SERM})
-_LEAD = 60  # a drug begun shortly before the metastasis was recorded belongs to it
-_FAR = date.max
+FOLLOWED = ENDOCRINE | {DrugClass.CDK46}
+EARLY = frozenset({Setting.ADJUVANT, Setting.NEOADJUVANT})
+_NEAR = 60  # days
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
-    """The exposures of systemic drugs by setting."""
+class Placed:
+    """A systemic exposure: was it given for advanced disease, and on which day did that use begin?"""
 
-    advanced: tuple[Exposure, ...]
-    early: tuple[Exposure, ...]
-    unclear: tuple[Exposure, ...]
+    exposure: Exposure
+    advanced: Known
+    begun: Span
+
+    @property
+    def kind(self) -> DrugClass:
+        return self.exposure.drug_class
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One line with its exposures. ``start`` is the first day it may have begun; None: no date at all."""
+    """One line with its exposures. ``start`` as the record has it; None: no date at all."""
 
     number: int
     exposures: tuple[Exposure, ...]
     start: PartialDate | None
 
-    @property
-    def classes(self) -> frozenset[DrugClass]:
-        return frozenset(e.drug_class for e in self.exposures)
-
 
 def advanced_since(chart: Chart) -> PartialDate | None:
     """The earliest day the advanced disease was known; None where no statement has a date."""
     dated = [s.known_on for s in chart.spread if s.extent is not Extent.EARLY and s.known_on is not None]
-    return min(dated, key=lambda d: (d.first, d.last), default=None)
+    return min(dated, key=_ends, default=None)
 
 
 def is_advanced(chart: Chart) -> bool:
     return any(s.extent is not Extent.EARLY for s in chart.spread)
 
 
-def sort_exposures(chart: Chart) -> Sorted:
-    since = advanced_since(chart)
-    advanced: list[Exposure] = []
-    early: list[Exposure] = []
-    unclear: list[Exposure] = []
-    for exposure in sorted((e for e in chart.exposures if e.drug_class in SYSTEMIC), key=_order):
-        if exposure.setting in (Setting.ADJUVANT, Setting.NEOADJUVANT):
-            early.append(exposure)
-        elif exposure.setting is Setting.ADVANCED:
-            advanced.append(exposure)
-        elif since is None:
-            unclear.append(exposure)
-        elif exposure.start is not None and exposure.start.first >= add_days(since.first, -_LEAD):
-            advanced.append(exposure)
-        elif exposure.end is not None and exposure.end.last < add_days(since.first, -_LEAD):
-            early.append(exposure)
-        elif exposure.start is not None and exposure.start.last < add_days(since.first, -_LEAD):
-            # begun before the advanced disease was known: continued into it only where it did not end
-            (unclear if exposure.ongoing is not False or exposure.end is not None else early).append(exposure)
-        else:
-            unclear.append(exposure)
-    return Sorted(tuple(advanced), tuple(early), tuple(unclear))
+def _ends(value: PartialDate) -> Span:
+    return (value.first, value.last)
 
 
-def _order(exposure: Exposure) -> tuple[date, date, str]:
-    start = exposure.start
-    return (start.first if start else _FAR, start.last if start else _FAR, exposure.drug)
+def _shift(day: date, days: int) -> date:
+    """An unknown bound stays unknown."""
+    return day if day in ALWAYS else add_days(day, days)
 
 
-def courses(chart: Chart) -> tuple[Course, ...]:
-    """The lines in order. Exposures that are unclear join the line they overlap with only where they are not early."""
-    found = sort_exposures(chart)
-    lines: list[list[Exposure]] = []
-    listed = list(found.advanced)
-    if not listed and is_advanced(chart) and advanced_since(chart) is None:
-        listed = list(found.unclear)
-    elif listed or found.unclear:
-        listed = sorted(
-            [*listed, *(e for e in found.unclear if e.end is None and (e.ongoing or (e.start and e.ongoing is None)))],
-            key=_order,
+def _advanced_span(chart: Chart) -> Span:
+    """When the disease became known as advanced, as far as statements and drugs tell."""
+    stated = [_ends(s.known_on) for s in chart.spread if s.extent is not Extent.EARLY and s.known_on is not None]
+    shown = [
+        _ends(e.start)
+        for e in chart.exposures
+        if e.start is not None
+        and e.drug_class in SYSTEMIC
+        and (
+            e.setting is Setting.ADVANCED
+            or (
+                e.setting is Setting.UNKNOWN
+                and e.drug_class is DrugClass.CDK46
+                and (e.drug == "palbociclib" or not stated)
+            )
         )
-    for exposure in listed:
-        if not lines or _is_new_line(chart, lines[-1], exposure):
-            lines.append([exposure])
+    ]
+    if not stated:
+        shown = [(date.min, last) for _, last in shown]
+    return earliest([*stated, *shown]) if stated or shown else ALWAYS
+
+
+def place(chart: Chart) -> tuple[Placed, ...]:
+    """Every systemic exposure, in order of its start."""
+    known_on = _advanced_span(chart)
+    placed = (_placed(e, known_on) for e in chart.exposures if e.drug_class in SYSTEMIC)
+    return tuple(sorted(placed, key=_order))
+
+
+def _order(placed: Placed) -> tuple[Span, str, str]:
+    e = placed.exposure
+    return placed.begun, e.drug, repr((e.start, e.end, e.ongoing, e.setting.value, e.stop_reason.value, e.sources))
+
+
+def _placed(e: Exposure, advanced: Span) -> Placed:
+    start = span(e.start)
+    if e.setting in EARLY:
+        return Placed(e, Known.NO, start)
+    if e.setting is Setting.ADVANCED:
+        return Placed(e, Known.YES, start)
+    if start[0] >= _shift(advanced[1], -_NEAR):
+        return Placed(e, Known.YES, start)
+    began_before = start[1] < _shift(advanced[0], -_NEAR)
+    if began_before and e.end is not None and e.end.last <= _shift(advanced[0], _NEAR):
+        return Placed(e, Known.NO, start)
+    return Placed(e, Known.UNKNOWN, (start[0], max(start[1], advanced[1])))
+
+
+def line_start(placed: tuple[Placed, ...], day: date) -> Span | None:
+    """When the line whose ctDNA is followed began: the first endocrine therapy for advanced disease (W6, D3, R6).
+
+    None where no endocrine therapy or CDK4/6 inhibitor can have been given for advanced disease by ``day``.
+    """
+    followed = [p for p in placed if p.kind in FOLLOWED and p.advanced is not Known.NO and p.begun[0] <= day]
+    if not followed:
+        return None
+    certain = [p.begun[1] for p in followed if p.advanced is Known.YES]
+    return min(p.begun[0] for p in followed), min(certain, default=date.max)
+
+
+def courses(chart: Chart, placed: tuple[Placed, ...] | None = None) -> tuple[Course, ...]:
+    """The lines in order, as far as the record tells them; exposures whose setting stays open join where they run."""
+    placed = place(chart) if placed is None else placed
+    sure = any(p.advanced is Known.YES for p in placed)
+    lines: list[list[Placed]] = []
+    for one in placed:
+        running = one.exposure.end is None and one.exposure.ongoing is not False
+        if one.advanced is Known.NO or (one.advanced is Known.UNKNOWN and sure and not running):
+            continue
+        if not lines or _is_new_line(chart, lines[-1], one):
+            lines.append([one])
         else:
-            lines[-1].append(exposure)
-    return tuple(Course(n, tuple(line), _start(line)) for n, line in enumerate(lines, 1))
+            lines[-1].append(one)
+    return tuple(Course(n, tuple(p.exposure for p in line), _start(line)) for n, line in enumerate(lines, 1))
 
 
-def _start(line: list[Exposure]) -> PartialDate | None:
-    return min((e.start for e in line if e.start is not None), key=lambda d: (d.first, d.last), default=None)
+def _start(line: list[Placed]) -> PartialDate | None:
+    """The line's first day, with the record's precision where it stands in the record."""
+    first = min(line, key=lambda p: p.begun)
+    start = first.exposure.start
+    if start is not None and _ends(start) == first.begun:
+        return start
+    return PartialDate.of(first.begun[0]) if first.begun[0] == first.begun[1] else None
 
 
-def _is_new_line(chart: Chart, line: list[Exposure], new: Exposure) -> bool:
-    classes = {e.drug_class for e in line}
-    if any(e.drug == new.drug for e in line) and not _progressed_before(chart, line, new):
-        return False
-    if _progressed_before(chart, line, new):
+def _is_new_line(chart: Chart, line: list[Placed], new: Placed) -> bool:
+    if _progressed_between(chart, line, new):
         return True
-    if new.drug_class in ENDOCRINE:
-        partners = classes & ENDOCRINE
-        return (bool(partners) and new.drug_class not in partners) or DrugClass.CHEMOTHERAPY in classes
-    if new.drug_class is DrugClass.CDK46:
-        return DrugClass.CHEMOTHERAPY in classes and not classes & ENDOCRINE
-    return new.drug_class not in classes
-
-
-def _progressed_before(chart: Chart, line: list[Exposure], new: Exposure) -> bool:
-    """Whether progression stands between the line's start and the new drug's start."""
-    if new.start is None:
+    classes = {p.kind for p in line}
+    if any(p.exposure.drug == new.exposure.drug for p in line) or new.kind in classes:
         return False
-    start = _start(line)
-    if any(e.stop_reason is StopReason.PROGRESSION and e.end and e.end.first <= new.start.last for e in line):
+    if new.kind in FOLLOWED:
+        # another endocrine partner; or the first endocrine therapy after chemotherapy or a targeted drug
+        return bool(classes & ENDOCRINE) if new.kind in ENDOCRINE else not classes & FOLLOWED
+    return True
+
+
+def _progressed_between(chart: Chart, line: list[Placed], new: Placed) -> bool:
+    stops = (p.exposure.end for p in line if p.exposure.stop_reason is StopReason.PROGRESSION)
+    if any(end is not None and end.first <= new.begun[0] for end in stops):
         return True
     return any(
-        s.status is Progress.WORSENED
-        and s.date is not None
-        and (start is None or s.date.first > start.last)
-        and s.date.last <= new.start.first
+        s.status is Progress.WORSENED and s.date is not None and line[0].begun[1] < s.date.first <= new.begun[0]
         for s in chart.statuses
     )
-
-
-def watched(lines: tuple[Course, ...], today: date) -> Course | None:
-    """The line whose ctDNA is followed: the first begun one with endocrine therapy, else the first (W6, D3, R6)."""
-    begun = [line for line in lines if line.start is None or line.start.first <= today]
-    endocrine = [line for line in begun if line.classes & (ENDOCRINE | {DrugClass.CDK46})]
-    return next(iter(endocrine or lines), None)
 
 
 def as_line(course: Course) -> Line:
     """For the decision's record and the page."""
     ends = [e.end for e in course.exposures]
     over = all(e.end is not None or e.ongoing is False for e in course.exposures)
-    last = max((e for e in ends if e is not None), key=lambda d: d.last, default=None)
+    last = max((e for e in ends if e is not None), key=lambda d: (d.last, d.first), default=None)
+    complete = over and None not in ends
     return Line(
         number=course.number,
         drugs=tuple(dict.fromkeys(e.drug for e in course.exposures)),
         start=str(course.start) if course.start else None,
-        end=str(last) if over and last else None,
+        end=str(last) if complete and last else None,
         sources=tuple(
             sorted({s for e in course.exposures for s in e.sources}, key=lambda s: (s.reference, s.version or ""))
         ),
     )
+
+
+def derive_lines(chart: Chart) -> tuple[Line, ...]:
+    """The lines of therapy for advanced disease."""
+    return tuple(as_line(course) for course in courses(chart))

@@ -6,10 +6,10 @@ from datetime import date
 
 from smart_app.domain.dates import add_months
 from smart_app.domain.decision import Modifiers, Reason
-from smart_app.domain.facts import Chart, DrugClass, Exposure, Extent, Known, Part, Setting
-from smart_app.domain.lines import Course, advanced_since, watched
+from smart_app.domain.facts import Chart, DrugClass, Exposure, Extent, Known, Part
+from smart_app.domain.lines import Placed, line_start
 from smart_app.domain.policy import Policy
-from smart_app.domain.presence import any_now
+from smart_app.domain.presence import last_taken
 from smart_app.domain.reasons import merged, missing_parts
 from smart_app.domain.wording import date_words, listed
 
@@ -19,29 +19,27 @@ _SEED = "stated by the source document only; the largest cohort did not confirm 
 
 
 def modifiers(
-    chart: Chart, lines: tuple[Course, ...], today: date, policy: Policy
+    chart: Chart, placed: tuple[Placed, ...], today: date, policy: Policy
 ) -> tuple[Modifiers, tuple[Reason, ...]]:
     """Known yes, known no, or not known; with a reason for each that is known."""
     reasons: list[Reason] = []
     found = Modifiers(
-        prior_adjuvant_ai=_adjuvant_ai(chart, reasons),
+        prior_adjuvant_ai=_adjuvant_ai(chart, placed, reasons),
         bone=_site(chart, frozenset({"bone"}), "bone", "Bone metastases", "pada-1-kinetics", reasons),
         visceral=_site(chart, VISCERAL, "visceral", "Visceral metastases", None, reasons),
         multiple_sites=_several(chart, reasons),
-        ai_6_months=_six_months(lines, today, policy, reasons),
+        ai_6_months=_six_months(placed, today, policy, reasons),
         ldh_high=_ldh(chart, reasons),
     )
     return found, tuple(reasons)
 
 
-def _adjuvant_ai(chart: Chart, reasons: list[Reason]) -> Known:
-    ais = tuple(e for e in chart.exposures if e.drug_class is DrugClass.AI)
-    before = tuple(e for e in ais if e.setting in (Setting.ADJUVANT, Setting.NEOADJUVANT))
+def _adjuvant_ai(chart: Chart, placed: tuple[Placed, ...], reasons: list[Reason]) -> Known:
+    ais = tuple(p for p in placed if p.kind is DrugClass.AI)
+    before = tuple(p.exposure for p in ais if p.advanced is Known.NO)
     if not before:
-        since = advanced_since(chart)
-        unclear = [e for e in ais if e.setting is Setting.UNKNOWN and (since is None or _may_precede(e, since.first))]
-        complete = not missing_parts(chart, Part.DRUGS) and not unclear and since is not None
-        return Known.NO if complete and ais else Known.UNKNOWN
+        open_ones = not ais or any(p.advanced is Known.UNKNOWN for p in ais) or missing_parts(chart, Part.DRUGS)
+        return Known.UNKNOWN if open_ones else Known.NO
     months = _months(before)
     told = f" for about {months} months" if months is not None else ""
     names = listed(sorted({e.drug for e in before}))
@@ -49,10 +47,6 @@ def _adjuvant_ai(chart: Chart, reasons: list[Reason]) -> Known:
     sources = merged(*(e.sources for e in before))
     reasons.append(Reason("modifier.prior_adjuvant_ai", "M", words, sources, ("pada-1-baseline",)))
     return Known.YES
-
-
-def _may_precede(exposure: Exposure, day: date) -> bool:
-    return exposure.start is None or exposure.start.first < day
 
 
 def _months(exposures: tuple[Exposure, ...]) -> int | None:
@@ -100,23 +94,22 @@ def _several(chart: Chart, reasons: list[Reason]) -> Known:
     return Known.YES
 
 
-def _six_months(lines: tuple[Course, ...], today: date, policy: Policy, reasons: list[Reason]) -> Known:
-    line = watched(lines, today)
-    ais = tuple(e for e in (line.exposures if line else ()) if e.drug_class is DrugClass.AI)
-    starts = [e.start for e in ais if e.start is not None]
-    if not starts or any_now(ais, today, policy).now is Known.UNKNOWN:
+def _six_months(placed: tuple[Placed, ...], today: date, policy: Policy, reasons: list[Reason]) -> Known:
+    """From the line's first AI to the last day one was taken."""
+    ais = tuple(p for p in placed if p.kind is DrugClass.AI and p.advanced is not Known.NO and p.begun[0] <= today)
+    certain = [p.begun[1] for p in ais if p.advanced is Known.YES]
+    taken = last_taken([p.exposure for p in ais], today, today, policy)
+    if line_start(ais, today) is None or taken.possible is None:
         return Known.UNKNOWN
-    start = min(starts, key=lambda d: d.first)
-    over = any_now(ais, today, policy).ended or today
-    if add_months(start.last, 6) <= over:
+    if certain and taken.certain is not None and add_months(min(certain), 6) <= taken.certain:
         words = (
-            f"Aromatase inhibitor for 6 months or more in this line (since {date_words(start)}): {_CHANCE}; "
+            f"Aromatase inhibitor for 6 months or more in this line: {_CHANCE}; "
             "not steadily: fewer before month 6 and after month 30."
         )
-        sources = merged(*(e.sources for e in ais))
+        sources = merged(*(p.exposure.sources for p in ais))
         reasons.append(Reason("modifier.ai_6_months", "M", words, sources, ("pada-1-kinetics",)))
         return Known.YES
-    return Known.NO if add_months(start.first, 6) > over else Known.UNKNOWN
+    return Known.NO if add_months(min(p.begun[0] for p in ais), 6) > taken.possible else Known.UNKNOWN
 
 
 def _ldh(chart: Chart, reasons: list[Reason]) -> Known:

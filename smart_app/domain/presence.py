@@ -1,66 +1,96 @@
-"""Is a drug taken on a day? Three-valued, over uncertain dates and over records that only show an order (W4, W5)."""
+"""When was a drug last taken? Over uncertain dates, and over records that only show an order (W4, W5)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from smart_app.domain.dates import add_days
 from smart_app.domain.facts import Exposure, Known, Proof
+from smart_app.domain.logic import known, span
 from smart_app.domain.policy import Policy
+
+_ORDER = frozenset({Proof.ORDERED})
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
-    """``now``; ``ended`` is the last day it may have been taken where it is over; ``order_only`` says why unknown."""
+class Taken:
+    """``certain``: in every completion the drug was taken on this day or later, up to the day asked about.
 
-    now: Known
-    ended: date | None = None
+    ``possible``: the latest day on which it may have been taken. None: no such day. ``order_only``: nothing but an
+    order shows it.
+    """
+
+    certain: date | None
+    possible: date | None
     order_only: bool = False
 
+    def on(self, day: date) -> Known:
+        """Whether it was taken on that very day (the day that ``taken`` was asked about)."""
+        return known(self.certain == day, self.possible == day)
 
-def presence(exposure: Exposure, today: date, policy: Policy) -> Presence:
-    """Whether the drug was taken on ``today``. A drug not begun yet is NO."""
-    if exposure.start is not None and exposure.start.first > today:
-        return Presence(Known.NO)
-    begun_for_sure = exposure.start is None or exposure.start.last <= today
+
+NEVER = Taken(None, None)
+
+
+def taken(exposure: Exposure, day: date, today: date, policy: Policy) -> Taken:
+    """The last day up to ``day``; what the record calls ongoing goes on at ``today``."""
+    start = span(exposure.start)
+    if start[0] > day:
+        return NEVER
+    goes_on = exposure.ongoing is True and day >= today
+    begun = start[1] <= day or goes_on
+    proven = bool(exposure.proofs - _ORDER)
+    if exposure.on_hold and (exposure.end is None or exposure.end.last >= day):
+        return _held(exposure, day, begun)
     if exposure.end is not None:
-        if exposure.end.last < today:
-            return Presence(Known.NO, exposure.end.last)
-        if exposure.end.first >= today and begun_for_sure:
-            if exposure.ongoing is True or exposure.proofs - {Proof.ORDERED}:
-                return Presence(Known.YES)
-            return _by_last_trace(exposure, today, policy)  # a planned end proves no more than the order it stands in
-        return Presence(Known.UNKNOWN)
+        first, last = exposure.end.first, exposure.end.last
+        if first >= day and not (proven or goes_on):
+            return _by_trace(exposure, day, begun, policy)  # a planned end proves no more than the order it stands in
+        if first >= day:
+            return Taken(day if begun else None, day)
+        certain = max(first, start[0]) if begun else None
+        contradicts = goes_on and last < day
+        return Taken(certain, day if contradicts else min(last, day))
     if exposure.ongoing is False:
-        return Presence(Known.NO)
-    if not begun_for_sure:
-        return Presence(Known.UNKNOWN)
+        seen = exposure.last_seen.first if exposure.last_seen is not None and proven else None
+        seen = min(seen, day) if seen is not None else None
+        return Taken(seen if begun else None, add_days(day, -1) if day >= today else day)
     if exposure.ongoing is True:
-        return Presence(Known.YES)
-    return _by_last_trace(exposure, today, policy)
+        return Taken(day if begun else None, day)
+    return _by_trace(exposure, day, begun, policy)
 
 
-def _by_last_trace(exposure: Exposure, today: date, policy: Policy) -> Presence:
-    """The record names no end and does not say whether it goes on: how fresh is its last trace?"""
-    seen = exposure.last_seen or exposure.start
-    if seen is None:
-        return Presence(Known.UNKNOWN, order_only=exposure.proofs <= {Proof.ORDERED})
-    if exposure.covered_until is not None and exposure.covered_until.first >= today:
-        return Presence(Known.YES)
-    taken = bool(exposure.proofs - {Proof.ORDERED})
-    fresh = max(policy.order_days if Proof.ORDERED in exposure.proofs else 0, policy.supply_days if taken else 0)
-    if add_days(seen.first, fresh) >= today:
-        return Presence(Known.YES)
-    return Presence(Known.UNKNOWN, order_only=not taken)
+def _held(exposure: Exposure, day: date, begun: bool) -> Taken:
+    since = exposure.on_hold_since
+    if since is None:
+        return Taken(None, day)
+    if since.first > day:
+        return Taken(day if begun else None, day)
+    return Taken(since.first if begun else None, day)
 
 
-def any_now(exposures: tuple[Exposure, ...], today: date, policy: Policy) -> Presence:
-    """Over several exposures: YES where one is, NO where all are over (with the latest end), else UNKNOWN."""
-    found = [presence(e, today, policy) for e in exposures]
-    if any(p.now is Known.YES for p in found):
-        return Presence(Known.YES)
-    if any(p.now is Known.UNKNOWN for p in found):
-        return Presence(Known.UNKNOWN, order_only=any(p.order_only for p in found))
-    ends = [p.ended for p in found if p.ended is not None]
-    return Presence(Known.NO, max(ends) if ends and len(ends) == len(found) else None)
+def _by_trace(exposure: Exposure, day: date, begun: bool, policy: Policy) -> Taken:
+    """The record does not say whether it went on: how fresh is its last trace?"""
+    proven = bool(exposure.proofs - _ORDER)
+    trace = exposure.last_seen or exposure.start
+    if trace is None or not begun:
+        return Taken(None, day, not proven)
+    if trace.first >= day or (exposure.covered_until is not None and exposure.covered_until.first >= day):
+        return Taken(day, day)
+    fresh = max(policy.order_days if Proof.ORDERED in exposure.proofs else 0, policy.supply_days if proven else 0)
+    if add_days(trace.first, fresh) >= day:
+        return Taken(day, day)
+    return Taken(trace.first if proven else None, day, not proven)
+
+
+def latest(found: Sequence[Taken]) -> Taken:
+    """Over several exposures: the last day that any of them was taken."""
+    certain = max((t.certain for t in found if t.certain is not None), default=None)
+    possible = max((t.possible for t in found if t.possible is not None), default=None)
+    return Taken(certain, possible, certain is None and any(t.order_only for t in found))
+
+
+def last_taken(exposures: Sequence[Exposure], day: date, today: date, policy: Policy) -> Taken:
+    return latest([taken(e, day, today, policy) for e in exposures])

@@ -29,6 +29,10 @@ EVIDENCE_IDS = (
 )
 
 
+TRIAL = ("serena-6-eligibility",)
+JUDGEMENT = ("policy-judgement",)
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
     """One clause's answer to "inside?" with its reasons. ``since``: when it closed; ``settle``: what would tell."""
@@ -42,19 +46,28 @@ class Clause:
 
 def merged(*groups: Sources) -> Sources:
     """Each source once, in a stable order."""
-    return tuple(sorted({s for g in groups for s in g}, key=_source_order))
+    found = {s for g in groups for s in g}
+    return tuple(sorted(found, key=_source_order)) if len(found) > 1 else tuple(found)
 
 
 def _source_order(source: Source) -> tuple[str, str, bool]:
     return (source.reference, source.version or "", source.attested)
 
 
+Key = tuple[tuple[str, str, bool], ...]
+
+
+def order_of(sources: Sources) -> Key:
+    """A key to sort facts by: a version may be missing, and None has no order."""
+    return tuple(_source_order(s) for s in sources)
+
+
 def missing_parts(chart: Chart, *parts: Part) -> tuple[Gap, ...]:
-    return tuple(g for g in chart.gaps if g.part in parts)
+    return tuple(sorted(g for g in chart.gaps if g.part in parts))
 
 
 def not_found(what: str, gaps: tuple[Gap, ...]) -> str:
     """ "not found" is said only where everything was read."""
     if not gaps:
         return f"{what} was not found in the record"
-    return f"{what} was not found, and {gaps[0].part.value} were not read completely"
+    return f"{what} was not found, and not everything on {gaps[0].part.value} could be read"

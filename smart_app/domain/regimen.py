@@ -1,341 +1,229 @@
-"""The regimen gate: W4 aromatase inhibitor, W5 CDK4/6 inhibitor, W6 first line, W7 no SERD, W8 no progression."""
+"""The regimen gate: W4 aromatase inhibitor, W5 CDK4/6 inhibitor, W7 no SERD."""
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 
-from smart_app.domain.dates import add_days, add_months
+from smart_app.domain.dates import add_days
 from smart_app.domain.decision import Reason
-from smart_app.domain.facts import Chart, DrugClass, Exposure, Known, Part, Progress, Setting
-from smart_app.domain.lines import Course, advanced_since, is_advanced, sort_exposures, watched
+from smart_app.domain.facts import Chart, DrugClass, Exposure, Known, Part, Sources
+from smart_app.domain.lines import EARLY, Placed
+from smart_app.domain.logic import all_of, any_of, known, not_after
 from smart_app.domain.policy import Policy
-from smart_app.domain.presence import Presence, any_now, presence
-from smart_app.domain.reasons import Clause, merged, missing_parts, not_found
+from smart_app.domain.presence import Taken, last_taken, taken
+from smart_app.domain.reasons import JUDGEMENT, TRIAL, Clause, merged, missing_parts, not_found
 from smart_app.domain.wording import date_words, day_words, listed
 
-_TRIAL = ("serena-6-eligibility",)
-_J = ("policy-judgement",)
+# the drugs of clause W7, to recognise one in an entry whose code and text contradict each other
+SERDS = ("fulvestrant", "elacestrant", "imlunestrant", "camizestrant", "giredestrant", "palazestrant", "vepdegestrant")
 
 
-def _names(exposures: tuple[Exposure, ...]) -> str:
+def names_of(exposures: Sequence[Exposure]) -> str:
     return listed(sorted({e.drug for e in exposures}))
 
 
-def _sources(exposures: tuple[Exposure, ...]) -> tuple:  # type: ignore[type-arg]
+def sources_of(exposures: Sequence[Exposure]) -> Sources:
     return merged(*(e.sources for e in exposures))
 
 
-def _of(chart: Chart, *classes: DrugClass) -> tuple[Exposure, ...]:
+def of_class(chart: Chart, *classes: DrugClass) -> tuple[Exposure, ...]:
     return tuple(e for e in chart.exposures if e.drug_class in classes)
 
 
-def _unclear_note(chart: Chart) -> str:
-    return f" ({'; '.join(chart.unclear_drugs)})" if chart.unclear_drugs else ""
-
-
-def aromatase_inhibitor(chart: Chart, today: date, policy: Policy) -> Clause:
-    """W4: an AI now."""
-    ais = _of(chart, DrugClass.AI)
+def aromatase_inhibitor(chart: Chart, day: date, today: date, policy: Policy) -> Clause:
+    """W4: an AI now, or stopped no longer ago than the policy's pause."""
+    ais = of_class(chart, DrugClass.AI)
     if not ais:
-        gaps = missing_parts(chart, Part.DRUGS)
-        if gaps or chart.unclear_drugs:
-            words = not_found("An aromatase inhibitor", gaps) + _unclear_note(chart)
-            reason = Reason("window.ai.not_read", "W4", f"{words}.", (), _TRIAL)
-            return Clause("W4", Known.UNKNOWN, (reason,), settle=("whether the patient takes an aromatase inhibitor",))
-        reason = Reason("window.ai.none", "W4", "No aromatase inhibitor is on record.", (), _TRIAL)
-        return Clause("W4", Known.NO, (reason,))
+        return _none(chart, "W4", "ai", "aromatase inhibitor")
     counted = tuple(e for e in ais if policy.exemestane_inside or e.drug != "exemestane")
-    found = any_now(counted, today, policy) if counted else Presence(Known.NO)
-    everything = any_now(ais, today, policy)
-    if found.now is Known.NO and everything.now is not Known.NO:
+    others = tuple(e for e in ais if e not in counted)
+    now = last_taken(counted, day, today, policy)
+    if now.on(day) is Known.YES:
+        return _on(counted, "W4", "ai", day, today, policy)
+    paused = last_taken([e for e in counted if e.setting not in EARLY], day, today, policy)
+    answer = _within_pause(paused, now, day, policy)
+    other = last_taken(others, day, today, policy)
+    if other.on(day) is not Known.NO and answer is not Known.NO:
+        answer = now.on(day) if other.on(day) is Known.YES else Known.UNKNOWN
+    if answer is Known.NO and other.on(day) is not Known.NO:
         words = f"The aromatase inhibitor is exemestane, which the policy {policy.name} does not count."
-        reason = Reason("window.ai.exemestane", "W4", words, _sources(ais), _TRIAL)
-        return Clause("W4", Known.NO, (reason,))
-    return _now_clause("W4", "ai", "aromatase inhibitor", counted or ais, found, today, policy)
-
-
-def _now_clause(
-    clause: str, code: str, what: str, exposures: tuple[Exposure, ...], found: Presence, today: date, policy: Policy
-) -> Clause:
-    sources = _sources(exposures)
-    names = _names(exposures)
-    if found.now is Known.YES:
-        now = tuple(e for e in exposures if presence(e, today, policy).now is Known.YES)
-        reasons = [Reason(f"window.{code}.now", clause, f"On {_names(now)}.", _sources(now), _TRIAL)]
-        if any(e.drug == "exemestane" for e in now):
-            words = "Exemestane was not part of the trial's definition; this policy counts it."
-            reasons.append(Reason(f"window.{code}.exemestane_counts", clause, words, _sources(now), _J))
-        return Clause(clause, Known.YES, tuple(reasons))
-    if found.now is Known.UNKNOWN:
-        why = "only an old order shows it, no evidence of taking" if found.order_only else "its dates do not tell"
-        reason = Reason(
-            f"window.{code}.unclear", clause, f"Whether {names} is taken now cannot be told: {why}.", sources, _TRIAL
-        )
-        return Clause(clause, Known.UNKNOWN, (reason,), settle=(f"whether the patient takes {names} now",))
-    if found.ended is None:
-        reason = Reason(
-            f"window.{code}.stopped_undated",
-            clause,
-            f"{names} has been stopped; when is not recorded.",
-            sources,
-            _TRIAL,
-        )
-        return Clause(clause, Known.NO, (reason,))
-    if clause == "W4" and (today - found.ended).days <= policy.ai_pause_days:
+        reason = Reason("window.ai.exemestane", "W4", words, sources_of(others), TRIAL)
+        return Clause("W4", Known.NO, (reason,), since=_only_start(others))
+    if answer is Known.UNKNOWN:
+        return _unclear(ais, now, "W4", "ai", day, today, policy)
+    if answer is Known.YES:
+        assert paused.certain is not None  # noqa: S101 - what _within_pause rests on
         words = (
-            f"{names} ended on {day_words(found.ended)}; a pause of up to {policy.ai_pause_days} days "
-            "does not close the window."
+            f"{names_of(counted)} was taken until {day_words(paused.certain)} at least; a pause of up to "
+            f"{policy.ai_pause_days} days does not close the window."
         )
-        return Clause(clause, Known.YES, (Reason("window.ai.pause", clause, words, sources, _J),))
-    reason = Reason(f"window.{code}.stopped", clause, f"No {what} since {day_words(found.ended)}.", sources, _TRIAL)
-    return Clause(clause, Known.NO, (reason,), since=found.ended)
+        reason = Reason("window.ai.pause", "W4", words, sources_of(counted), JUDGEMENT)
+        return Clause("W4", Known.YES, (reason,))
+    return _stopped(ais, now, "W4", "ai", "aromatase inhibitor")
 
 
-def cdk46_inhibitor(chart: Chart, today: date, policy: Policy) -> Clause:
+def _within_pause(paused: Taken, now: Taken, day: date, policy: Policy) -> Known:
+    pause = timedelta(days=policy.ai_pause_days)
+    certain = paused.certain is not None and day - paused.certain <= pause
+    possible = (paused.possible is not None and day - paused.possible <= pause) or now.possible == day
+    return known(certain, possible)
+
+
+def _only_start(exposures: Sequence[Exposure]) -> date | None:
+    starts = [e.start.first for e in exposures if e.start is not None]
+    return min(starts, default=None)
+
+
+def _none(chart: Chart, clause: str, code: str, what: str) -> Clause:
+    gaps = missing_parts(chart, Part.DRUGS)
+    article = "An" if what[0] in "aeiou" else "A"
+    if not gaps and not chart.unclear_drugs:
+        return Clause(clause, Known.NO, (Reason(f"window.{code}.none", clause, f"No {what} is on record.", (), TRIAL),))
+    words = not_found(f"{article} {what}", gaps)
+    if chart.unclear_drugs:
+        words += f"; an entry names two drugs ({'; '.join(sorted(chart.unclear_drugs))})"
+    reason = Reason(f"window.{code}.not_read", clause, f"{words}.", (), TRIAL)
+    settle = f"whether the patient takes {article.lower()} {what} (not found)"
+    return Clause(clause, Known.UNKNOWN, (reason,), settle=(settle,))
+
+
+def _on(exposures: Sequence[Exposure], clause: str, code: str, day: date, today: date, policy: Policy) -> Clause:
+    now = tuple(e for e in exposures if taken(e, day, today, policy).on(day) is Known.YES)
+    reasons = [Reason(f"window.{code}.now", clause, f"On {names_of(now)}.", sources_of(now), TRIAL)]
+    if any(e.drug == "exemestane" for e in now):
+        words = "Exemestane was not part of the trial's definition; this policy counts it."
+        reasons.append(Reason("window.ai.exemestane_counts", clause, words, sources_of(now), JUDGEMENT))
+    return Clause(clause, Known.YES, tuple(reasons))
+
+
+def _unclear(
+    exposures: Sequence[Exposure], now: Taken, clause: str, code: str, day: date, today: date, policy: Policy
+) -> Clause:
+    found = [(e, taken(e, day, today, policy)) for e in exposures]
+    maybe = tuple(e for e, t in found if t.on(day) is Known.UNKNOWN)
+    maybe = maybe or tuple(e for e, t in found if t.possible == now.possible)
+    names = names_of(maybe)
+    if now.order_only:
+        words, settle = "order only, no evidence of taking", f"whether the patient takes {names} now (order only)"
+    elif any(e.ongoing is False and e.end is None for e in maybe):
+        words, settle = "when it was stopped is not recorded", f"the day {names} was stopped (not recorded)"
+    else:
+        words, settle = "its dates do not tell", f"whether the patient takes {names} now (its dates do not tell)"
+    sentence = f"Whether {names} is taken now cannot be told: {words}."
+    reason = Reason(f"window.{code}.unclear", clause, sentence, sources_of(maybe), TRIAL)
+    return Clause(clause, Known.UNKNOWN, (reason,), settle=(settle,))
+
+
+def _stopped(exposures: Sequence[Exposure], now: Taken, clause: str, code: str, what: str) -> Clause:
+    sources, names = sources_of(exposures), names_of(exposures)
+    if now.possible is None:
+        words = f"No {what} yet: {names} begins later."
+        return Clause(clause, Known.NO, (Reason(f"window.{code}.later", clause, words, sources, TRIAL),))
+    if any(e.ongoing is False and e.end is None for e in exposures):
+        words = f"{names} has been stopped; when is not recorded."
+        return Clause(clause, Known.NO, (Reason(f"window.{code}.stopped_undated", clause, words, sources, TRIAL),))
+    words = f"No {what} since {day_words(now.possible)}: {names} was stopped."
+    reason = Reason(f"window.{code}.stopped", clause, words, sources, TRIAL)
+    return Clause(clause, Known.NO, (reason,), since=now.possible)
+
+
+def cdk46_inhibitor(chart: Chart, day: date, today: date, policy: Policy) -> Clause:
     """W5: a CDK4/6 inhibitor now, or on hold for no longer than the policy allows."""
-    drugs = _of(chart, DrugClass.CDK46)
+    drugs = of_class(chart, DrugClass.CDK46)
     if not drugs:
-        gaps = missing_parts(chart, Part.DRUGS)
-        if gaps or chart.unclear_drugs:
-            words = not_found("A CDK4/6 inhibitor", gaps) + _unclear_note(chart)
-            reason = Reason("window.cdk46.not_read", "W5", f"{words}.", (), _TRIAL)
-            return Clause("W5", Known.UNKNOWN, (reason,), settle=("whether the patient takes a CDK4/6 inhibitor",))
-        reason = Reason("window.cdk46.none", "W5", "No CDK4/6 inhibitor is on record.", (), _TRIAL)
-        return Clause("W5", Known.NO, (reason,))
-    held = tuple(e for e in drugs if e.on_hold)
-    active = tuple(e for e in drugs if not e.on_hold)
-    found = any_now(active, today, policy) if active else Presence(Known.NO)
-    if held and found.now is not Known.YES:
-        return _held(held, today, policy)
-    made = _now_clause("W5", "cdk46", "CDK4/6 inhibitor", active, found, today, policy)
-    if made.answer is Known.NO and policy.ai_alone_inside:
-        words = "The CDK4/6 inhibitor was stopped; this site keeps the window open while the AI goes on."
-        kept = Reason("window.cdk46.ai_alone_inside", "W5", words, _sources(drugs), _J)
-        return Clause("W5", Known.YES, (*made.reasons, kept))
+        return _none(chart, "W5", "cdk46", "CDK4/6 inhibitor")
+    now = last_taken(drugs, day, today, policy)
+    if now.on(day) is Known.YES:
+        return _on(drugs, "W5", "cdk46", day, today, policy)
+    held = tuple(e for e in drugs if e.on_hold and taken(e, day, today, policy).possible == day)
+    if held:
+        return _held(held, day, policy)
+    if now.on(day) is Known.UNKNOWN:
+        if policy.ai_alone_inside and now.certain is not None:
+            return _alone(drugs, ())
+        return _unclear(drugs, now, "W5", "cdk46", day, today, policy)
+    planned = tuple(e for e in drugs if e.start is not None and e.start.first > day)
+    if planned and now.certain is not None and day - now.certain <= timedelta(days=policy.hold_days):
+        words = (
+            f"No CDK4/6 inhibitor now; {names_of(planned)} is to begin, and a hold of up to "
+            f"{policy.hold_days // 7} weeks keeps the window open."
+        )
+        reason = Reason("window.cdk46.swap", "W5", words, sources_of(drugs), JUDGEMENT)
+        return Clause("W5", Known.YES, (reason,))
+    made = _stopped(drugs, now, "W5", "cdk46", "CDK4/6 inhibitor")
+    if policy.ai_alone_inside and now.possible is not None:
+        return _alone(drugs, made.reasons)
     return made
 
 
-def _held(held: tuple[Exposure, ...], today: date, policy: Policy) -> Clause:
-    names, sources = _names(held), _sources(held)
+def _alone(drugs: Sequence[Exposure], reasons: tuple[Reason, ...]) -> Clause:
+    words = "The CDK4/6 inhibitor may go on or not: this policy keeps the window open while the AI goes on."
+    if reasons:
+        words = "This policy keeps the window open while the AI goes on alone."
+    kept = Reason("window.cdk46.ai_alone_inside", "W5", words, sources_of(drugs), JUDGEMENT)
+    return Clause("W5", Known.YES, (*reasons, kept))
+
+
+def _held(held: Sequence[Exposure], day: date, policy: Policy) -> Clause:
+    names, sources = names_of(held), sources_of(held)
+    settle = (f"whether {names} will be taken again (on hold)",)
     since = [e.on_hold_since for e in held if e.on_hold_since is not None]
-    settle = (f"whether {names} will be taken again",)
-    if len(since) < len(held):
+    latest = max(since, key=lambda d: (d.first, d.last), default=None)
+    weeks = policy.hold_days // 7
+    if latest is None:
         words = f"{names} is on hold; since when is not recorded."
-        reason = Reason("window.cdk46.hold_undated", "W5", words, sources, _J)
-        return Clause("W5", Known.UNKNOWN, (reason,), settle=settle)
-    latest = max(since, key=lambda d: d.first)
-    if add_days(latest.first, policy.hold_days) >= today:
-        words = (
-            f"{names} is on hold since {date_words(latest)}; up to {policy.hold_days // 7} weeks keep the window open."
-        )
-        return Clause("W5", Known.YES, (Reason("window.cdk46.hold", "W5", words, sources, _J),))
-    words = f"{names} is on hold since {date_words(latest)}, longer than {policy.hold_days // 7} weeks."
-    reason = Reason("window.cdk46.hold_long", "W5", words, sources, _J)
+        reason = Reason("window.cdk46.hold_undated", "W5", words, sources, JUDGEMENT)
+    elif add_days(latest.first, policy.hold_days) >= day:
+        words = f"{names} is on hold since {date_words(latest)}; up to {weeks} weeks keep the window open."
+        return Clause("W5", Known.YES, (Reason("window.cdk46.hold", "W5", words, sources, JUDGEMENT),))
+    else:
+        words = f"{names} is on hold since {date_words(latest)}, longer than {weeks} weeks or perhaps so."
+        reason = Reason("window.cdk46.hold_long", "W5", words, sources, JUDGEMENT)
     return Clause("W5", Known.UNKNOWN, (reason,), settle=settle)
 
 
-def first_line(chart: Chart, lines: tuple[Course, ...], today: date, policy: Policy) -> Clause:
-    """W6: no earlier endocrine line for advanced disease."""
-    begun = [line for line in lines if line.start is None or line.start.first <= today]
-    found = sort_exposures(chart)
-    if len(begun) > 1:
-        return _later_line(begun, policy)
-    if not begun:
-        return _no_line(chart)
-    line = begun[0]
-    sources = _sources(line.exposures)
-    notices = [*_adjuvant_notices(chart, found.early, policy)]
-    if DrugClass.CHEMOTHERAPY in line.classes or DrugClass.HER2 in line.classes:
-        drugs = tuple(e for e in line.exposures if e.drug_class in (DrugClass.CHEMOTHERAPY, DrugClass.HER2))
-        running = any_now(drugs, today, policy)
-        if running.now is not Known.NO:
-            answer = Known.NO if running.now is Known.YES else Known.UNKNOWN
-            reason = Reason(
-                "window.line.chemotherapy_now",
-                "W6",
-                f"{_names(drugs)} is part of the treatment.",
-                _sources(drugs),
-                _TRIAL,
-            )
-            return Clause(
-                "W6", answer, (reason,), settle=() if answer is Known.NO else (f"whether {_names(drugs)} goes on",)
-            )
-    if found.unclear and advanced_since(chart) is None and is_advanced(chart):
-        olds = [e for e in found.unclear if presence(e, today, policy).now is Known.NO]
-        if olds:
-            words = (
-                f"Since when the disease is advanced is not recorded, so {_names(tuple(olds))} may have been adjuvant."
-            )
-            reason = Reason("window.line.setting_unknown", "W6", words, sources, _TRIAL)
-            return Clause("W6", Known.UNKNOWN, (reason,), settle=("the day the advanced disease was found",))
-    gap = _lead_in(line, policy)
-    if gap is not None:
-        settle = ("whether endocrine therapy alone was a line of its own",)
-        return Clause("W6", Known.UNKNOWN, (gap,), settle=settle)
-    gaps = missing_parts(chart, Part.DRUGS)
-    if gaps:
-        words = "No earlier line was found, but the drugs were not read completely."
-        reason = Reason("window.line.not_read", "W6", words, sources, _TRIAL)
-        return Clause("W6", Known.UNKNOWN, (reason,), settle=("whether there was an earlier line of therapy",))
-    began = f", begun {date_words(line.start)}" if line.start else ""
-    reason = Reason("window.line.first", "W6", f"First line for advanced disease{began}.", sources, _TRIAL)
-    return Clause("W6", Known.YES, (reason, *notices))
-
-
-def _later_line(begun: list[Course], policy: Policy) -> Clause:
-    earlier, current = begun[:-1], begun[-1]
-    sources = merged(*(e.sources for line in begun for e in line.exposures))
-    only_chemotherapy = all(
-        line.classes <= {DrugClass.CHEMOTHERAPY, DrugClass.HER2, DrugClass.TARGETED} for line in earlier
-    )
-    pair = {DrugClass.AI, DrugClass.CDK46}
-    if only_chemotherapy and pair <= current.classes:
-        names = _names(tuple(e for line in earlier for e in line.exposures))
-        words = f"Before the endocrine treatment {names} was given for advanced disease"
-        if policy.earlier_chemotherapy_inside:
-            sentence = f"{words}; this policy counts the line as the first endocrine one."
-            return Clause("W6", Known.YES, (Reason("window.line.after_chemotherapy", "W6", sentence, sources, _J),))
-        reason = Reason(
-            "window.line.after_chemotherapy", "W6", f"{words}; the trial's text does not settle it.", sources, _TRIAL
-        )
-        settle = ("whether chemotherapy before the first endocrine line counts here",)
-        return Clause("W6", Known.UNKNOWN, (reason,), settle=settle)
-    since = current.start.first if current.start else None
-    began = f" since {date_words(current.start)}" if current.start else ""
-    reason = Reason(
-        "window.line.later",
-        "W6",
-        f"Line {current.number} has begun ({_names(current.exposures)}){began}.",
-        sources,
-        _TRIAL,
-    )
-    return Clause("W6", Known.NO, (reason,), since=since)
-
-
-def _no_line(chart: Chart) -> Clause:
-    gaps = missing_parts(chart, Part.DRUGS)
-    words = not_found("A line of therapy for advanced disease", gaps)
-    reason = Reason("window.line.none", "W6", f"{words}.", (), _TRIAL)
-    return Clause("W6", Known.UNKNOWN, (reason,), settle=("which line of therapy this is",))
-
-
-def _lead_in(line: Course, policy: Policy) -> Reason | None:
-    """Endocrine therapy alone for longer than the policy joins before the CDK4/6 inhibitor (judgement)."""
-    endocrine = [e.start for e in line.exposures if e.drug_class is DrugClass.AI and e.start is not None]
-    cdk = [e.start for e in line.exposures if e.drug_class is DrugClass.CDK46 and e.start is not None]
-    if not endocrine or not cdk:
-        return None
-    first, joined = min(endocrine, key=lambda d: d.first), min(cdk, key=lambda d: d.first)
-    if (joined.first - first.last).days <= policy.one_line_days:
-        return None
-    words = (
-        f"The aromatase inhibitor was taken alone from {date_words(first)} until the CDK4/6 inhibitor joined it "
-        f"{date_words(joined)}, longer than {policy.one_line_days} days."
-    )
-    return Reason("window.line.lead_in", "W6", words, _sources(line.exposures), _J)
-
-
-def _adjuvant_notices(chart: Chart, early: tuple[Exposure, ...], policy: Policy) -> list[Reason]:
-    since = advanced_since(chart)
-    ais = tuple(e for e in early if e.drug_class is DrugClass.AI)
-    if since is None or not ais:
-        return []
-    ends = [e.end for e in ais if e.end is not None]
-    on_it = len(ends) < len(ais) or any(add_months(end.last, policy.relapse_months) > since.first for end in ends)
-    if not on_it:
-        return []
-    within = f"within {policy.relapse_months} months after"
-    words = f"Relapse during or {within} an adjuvant aromatase inhibitor: inside, marked."
-    return [Reason("window.line.relapse_on_adjuvant", "W6", words, _sources(ais), ("pada-1-baseline",))]
-
-
-def no_serd(chart: Chart, today: date, policy: Policy) -> Clause:
+def no_serd(chart: Chart, placed: Sequence[Placed], day: date, today: date, policy: Policy) -> Clause:
     """W7: never on a SERD (or degrader) for advanced disease."""
-    serds = _of(chart, DrugClass.SERD)
-    if not serds:
-        gaps = missing_parts(chart, Part.DRUGS)
-        if gaps:
-            reason = Reason("window.serd.not_read", "W7", not_found("A SERD", gaps) + ".", (), _TRIAL)
-            return Clause("W7", Known.UNKNOWN, (reason,), settle=("whether the patient ever had a SERD",))
-        return Clause("W7", Known.YES, (Reason("window.serd.none", "W7", "No SERD is on record.", (), _TRIAL),))
-    sources, names = _sources(serds), _names(serds)
-    now = any_now(serds, today, policy)
-    adjuvant = all(e.setting in (Setting.ADJUVANT, Setting.NEOADJUVANT) for e in serds)
-    if adjuvant and now.now is Known.NO:
-        words = f"{names} was given as adjuvant therapy; no data say what that means here."
-        reason = Reason("window.serd.adjuvant", "W7", words, sources, _J)
-        return Clause("W7", Known.UNKNOWN, (reason,), settle=("whether an adjuvant SERD closes the window",))
-    begun = [
-        e
-        for e in serds
-        if (e.start is None or e.start.first <= today) and e.setting not in (Setting.ADJUVANT, Setting.NEOADJUVANT)
-    ]
-    starts = sorted((e.start for e in begun if e.start is not None), key=lambda d: (d.first, d.last))
-    advanced = advanced_since(chart)
-    sure = now.now is Known.YES or any(e.setting is Setting.ADVANCED for e in begun)
-    sure = sure or (bool(starts) and advanced is not None and starts[0].first >= advanced.first)
-    if begun and sure:
-        since = starts[0].first if starts else None
-        on = f" since {date_words(starts[0])}" if starts else ""
-        tense = "On" if now.now is Known.YES else "Has had"
-        reason = Reason("window.serd.advanced", "W7", f"{tense} {names}{on}.", sources, _TRIAL)
-        return Clause("W7", Known.NO, (reason,), since=since)
+    found = [p for p in placed if p.kind is DrugClass.SERD]
+    begun = [p for p in found if p.exposure.start is None or p.exposure.start.first <= day]
+    serds = tuple(p.exposure for p in found)
     if not begun:
-        reason = Reason(
-            "window.serd.planned", "W7", f"{names} is on record with a start in the future.", sources, _TRIAL
-        )
-        return Clause("W7", Known.YES, (reason,))
-    reason = Reason(
-        "window.serd.undated", "W7", f"{names} is on record, but when and for what is not.", sources, _TRIAL
-    )
+        return _no_serd(chart, serds)
+    sources, names = sources_of([p.exposure for p in begun]), names_of([p.exposure for p in begun])
+    now = last_taken(serds, day, today, policy)
+    had = any_of(all_of(p.advanced, _begun(p, day)) for p in begun)
+    if Known.YES in (now.on(day), had):
+        starts = sorted(p.begun for p in begun if p.exposure.start is not None and p.advanced is not Known.NO)
+        dated = [e.start for e in serds if e.start is not None and (e.start.first, e.start.last) in starts]
+        first = min(dated, key=lambda d: (d.first, d.last), default=None)
+        on = f" since {date_words(first)}" if first is not None else ""
+        tense = "On" if now.on(day) is Known.YES else "Has had"
+        reason = Reason("window.serd.advanced", "W7", f"{tense} {names}{on}.", sources, TRIAL)
+        return Clause("W7", Known.NO, (reason,), since=first.last if first is not None else None)
+    if all(p.advanced is Known.NO for p in begun):
+        words = f"{names} was given as (neo)adjuvant therapy; no data say what that means here."
+        reason = Reason("window.serd.adjuvant", "W7", words, sources, JUDGEMENT)
+        settle = f"whether the earlier adjuvant {names} closes the window (a clinician's judgement)"
+        return Clause("W7", Known.UNKNOWN, (reason,), settle=(settle,))
+    words = f"{names} is on record, but when or for what it was given is not certain."
+    reason = Reason("window.serd.undated", "W7", words, sources, TRIAL)
     return Clause("W7", Known.UNKNOWN, (reason,), settle=(f"when and for what {names} was given",))
 
 
-def no_progression(chart: Chart, lines: tuple[Course, ...], today: date) -> Clause:
-    """W8: no progression on this line. The latest statement of the record counts; a tie that differs cannot tell."""
-    line = watched(lines, today)
-    start = line.start if line else None
-    relevant = [
-        s
-        for s in chart.statuses
-        if s.date is None or (s.date.first <= today and (start is None or s.date.last > start.first))
-    ]
-    worse = [s for s in relevant if s.status is Progress.WORSENED]
-    sources = merged(*(s.sources for s in relevant))
-    if worse:
-        undated = [s for s in worse if s.date is None]
-        dated = sorted((s.date for s in worse if s.date is not None), key=lambda d: (d.first, d.last))
-        if not dated:
-            reason = Reason(
-                "window.progression.undated", "W8", "Progression is recorded without a date.", sources, _TRIAL
-            )
-            return Clause("W8", Known.UNKNOWN, (reason,), settle=("when the recorded progression was",))
-        day = dated[0]
-        against = [s for s in relevant if s.date == day and s.status in (Progress.STABLE, Progress.IMPROVED)]
-        later = [d for d in dated if start is None or d.first > start.last]
-        day = later[0] if later else day
-        if against and not [d for d in dated if d != day] and not undated:
-            words = f"Progression and no progression are both recorded for {date_words(day)}."
-            reason = Reason("window.progression.conflict", "W8", words, sources, _TRIAL)
-            return Clause("W8", Known.UNKNOWN, (reason,), settle=(f"the disease status of {date_words(day)}",))
-        if not later:
-            words = f"Progression is recorded for {date_words(day)}; this line began {date_words(start)}."
-            reason = Reason("window.progression.date_unclear", "W8", words, sources, _TRIAL)
-            return Clause("W8", Known.UNKNOWN, (reason,), settle=("whether the progression was on this line",))
-        words = (
-            f"Progression recorded {date_words(day)}: from then on ESR1 testing is for choosing the next treatment, "
-            "not for this window."
-        )
-        reason = Reason("window.progression.recorded", "W8", words, sources, ("chmp-opinion",))
-        return Clause("W8", Known.NO, (reason,), since=day.first)
-    gaps = missing_parts(chart, Part.STATUS)
-    if gaps:
-        words = not_found("Progression", gaps)
-        reason = Reason("window.progression.not_read", "W8", f"{words}.", sources, _TRIAL)
-        return Clause("W8", Known.UNKNOWN, (reason,), settle=("the disease status",))
-    equivocal = [s for s in relevant if s.status is Progress.EQUIVOCAL_IMAGING]
-    reasons = [Reason("window.progression.none", "W8", "No progression is recorded on this line.", sources, _TRIAL)]
-    for s in sorted(equivocal, key=lambda s: str(s.date)):
-        words = f"Imaging was equivocal {date_words(s.date)}: that is not progression, but settle it before deciding."
-        reasons.append(Reason("window.progression.equivocal", "W8", words, s.sources, _J))
-    return Clause("W8", Known.YES, tuple(reasons))
+def _begun(placed: Placed, day: date) -> Known:
+    """Of a drug seen without a start, the record still says that it was taken."""
+    return Known.YES if placed.exposure.start is None else not_after(placed.begun, (day, day))
+
+
+def _no_serd(chart: Chart, planned: tuple[Exposure, ...]) -> Clause:
+    gaps = missing_parts(chart, Part.DRUGS)
+    unclear = [text for text in sorted(chart.unclear_drugs) if any(name in text.lower() for name in SERDS)]
+    if gaps or unclear:
+        words = not_found("A SERD", gaps) + (f"; an entry names two drugs ({'; '.join(unclear)})" if unclear else "")
+        reason = Reason("window.serd.not_read", "W7", f"{words}.", (), TRIAL)
+        return Clause("W7", Known.UNKNOWN, (reason,), settle=("whether the patient ever had a SERD",))
+    if planned:
+        words = f"{names_of(planned)} is on record with a start in the future."
+        return Clause("W7", Known.YES, (Reason("window.serd.planned", "W7", words, sources_of(planned), TRIAL),))
+    return Clause("W7", Known.YES, (Reason("window.serd.none", "W7", "No SERD is on record.", (), TRIAL),))

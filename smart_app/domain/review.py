@@ -2,236 +2,189 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
 
 from smart_app.domain.decision import Reason, ReviewAnswer, SwitchReview, Window, WindowAnswer
-from smart_app.domain.facts import (
-    Chart,
-    Draw,
-    Finding,
-    Outcome,
-    Part,
-    Progress,
-    Significance,
-    Specimen,
-    Standing,
-)
-from smart_app.domain.lines import Course, watched
+from smart_app.domain.facts import Chart, Draw, Finding, Known, Outcome, Part, Progress, ReviewDecision, Specimen
+from smart_app.domain.judging import AtCollection, Judged, collected, judge_finding, judge_nameless
+from smart_app.domain.logic import Span, any_of, not_after, span
 from smart_app.domain.policy import Policy
-from smart_app.domain.reasons import missing_parts
-from smart_app.domain.variants import Tier, label, tier, why_not
-from smart_app.domain.wording import date_words, listed, percent_words
+from smart_app.domain.reasons import Key, merged, missing_parts, order_of
+from smart_app.domain.variants import label
+from smart_app.domain.wording import date_words, listed
 
-_LIST = ("policy-judgement", "ember-3", "emerald")
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """One finding of one draw. ``answer``: "counts", "maybe" (with ``settle``) or "no"; the reason says why."""
-
-    draw: Draw
-    finding: Finding
-    answer: str
-    reason: Reason
-
-
-def amount(finding: Finding) -> str:
-    """ " (0.8 %)" where the fraction can be read, "" else."""
-    if finding.vaf is None:
-        return f" ({finding.vaf_text}, not readable as a fraction)" if finding.vaf_text else ""
-    return f" ({percent_words(finding.vaf, finding.vaf_comparator)})"
-
-
-def _name(draw: Draw, finding: Finding) -> str:
-    return f"ESR1 {label(finding).removeprefix('ESR1 ')}{amount(finding)}, {date_words(draw.date)}"
-
-
-def _say(draw: Draw, finding: Finding, answer: str, code: str, clause: str, words: str) -> _Judged:
-    sources = finding.sources or draw.sources
-    return _Judged(draw, finding, answer, Reason(f"review.{code}", clause, words, sources, _LIST))
-
-
-def _judge(draw: Draw, finding: Finding, lines: tuple[Course, ...], today: date, policy: Policy) -> _Judged:
-    name = _name(draw, finding)
-    never = why_not(finding)
-    if never is not None:
-        return _say(draw, finding, "no", f"not_counted.{never[0]}", "R5", f"{name}: raises no flag because {never[1]}.")
-    if draw.specimen is Specimen.TISSUE:
-        return _say(
-            draw, finding, "no", "not_counted.tissue", "R5", f"{name}: found in tissue; only plasma raises the flag."
-        )
-    standing = tier(finding, policy)
-    if standing is Tier.NONE:
-        return _no_tier(draw, finding, name, policy)
-    if draw.standing is Standing.PROVISIONAL:
-        words = f"{name}: preliminary; the final result is awaited before it can raise the flag."
-        return _say(draw, finding, "no", "not_counted.preliminary", "R5", words)
-    if draw.standing is Standing.CONFLICT:
-        words = f"{name}: results of this one specimen contradict each other; ask the laboratory which holds."
-        return _say(draw, finding, "maybe", "conflict", "R5", words)
-    if draw.specimen is Specimen.UNKNOWN:
-        words = f"{name}: the record does not say whether this was plasma or tissue."
-        return _say(draw, finding, "maybe", "specimen_unknown", "R1", words)
-    if draw.date is None:
-        return _say(draw, finding, "maybe", "date_unknown", "R1", f"{name}: when the sample was taken is not recorded.")
-    if draw.date.first > today:
-        words = f"{name}: the date lies in the future; check it."
-        return _say(draw, finding, "maybe", "date_in_future", "R1", words)
-    line = watched(lines, today)
-    start = line.start if line else None
-    if line is not None and start is None:
-        words = f"{name}: when this line of therapy began is not recorded, so the finding may be older."
-        return _say(draw, finding, "maybe", "line_start_unknown", "R1", words)
-    if start is not None and draw.date.last < start.first:
-        words = f"{name}: present before this line of therapy. Discuss it; it does not raise the switch-review flag."
-        return _say(draw, finding, "no", "baseline", "R6", words)
-    if start is not None and draw.date.first < start.last:
-        words = f"{name}: whether the sample was taken before or after this line began cannot be told."
-        return _say(draw, finding, "maybe", "line_start_unclear", "R1", words)
-    tail = " (outside the hotspot list, called pathogenic by the laboratory)" if standing is Tier.SECOND else ""
-    low = "; below the assay's stated limit" if finding.below_limit else ""
-    words = f"{name}: a qualifying mutation in plasma{tail}{low}."
-    return _say(draw, finding, "counts", "qualifies", "R1", words)
-
-
-def _no_tier(draw: Draw, finding: Finding, name: str, policy: Policy) -> _Judged:
-    if finding.protein_change is None:
-        words = (
-            f"{name}: detected, but the record does not name the protein change, so whether it counts cannot be told."
-        )
-        return _say(draw, finding, "maybe", "change_unknown", "R3", words)
-    if finding.significance is Significance.UNCERTAIN:
-        words = f"{name}: the laboratory calls it of uncertain significance."
-        return _say(draw, finding, "no", "not_counted.vus", "R5", words)
-    words = f"{name}: not on the variant list of the policy {policy.name}."
-    return _say(draw, finding, "no", "not_counted.outside_list", "R5", words)
-
-
-def _nameless(draw: Draw) -> Reason | None:
-    """A result that says detected and names no variant."""
-    if draw.outcome is not Outcome.DETECTED or draw.findings:
-        return None
-    words = f"ESR1 mutation detected {date_words(draw.date)}, but the result does not name the variant."
-    return Reason("review.change_unknown", "R3", words, draw.sources, _LIST)
-
-
-def _decided(chart: Chart, judged: _Judged) -> bool:
-    change = judged.finding.protein_change
-    day = judged.draw.date
-    return any(change in r.variants and day is not None and day.first <= r.date.last for r in chart.reviews)
+_FLAG = ("serena-6-pfs", "serena-6-first-test", "fda-accelerated-approval", "odac-vote", "chmp-opinion")
+_COUNTS = "review.qualifies"
+Answer = tuple[SwitchReview, tuple[Reason, ...]]
 
 
 def switch_review(
-    chart: Chart, window: Window, lines: tuple[Course, ...], today: date, policy: Policy
-) -> tuple[SwitchReview, tuple[Reason, ...]]:
-    """The answer and every reason: an ESR1 finding that raises no flag always says why."""
-    judged = sorted(
-        (_judge(d, f, lines, today, policy) for d in chart.draws for f in d.findings),
-        key=lambda j: (str(j.draw.date or ""), label(j.finding), j.reason.code, j.reason.sentence),
-    )
-    reasons = [j.reason for j in judged]
-    nameless = [r for r in (_nameless(d) for d in chart.draws) if r is not None]
-    reasons += sorted(nameless, key=lambda r: r.sentence)
-    reasons += _withdrawn(chart)
-    counting = [j for j in judged if j.answer == "counts"]
-    open_ones = [j for j in counting if not _known_decided(chart, counting, j)]
-    for j in counting:
-        if j not in open_ones:
-            words = f"{_name(j.draw, j.finding)}: a clinician has decided on this finding; the flag is closed for it."
-            sources = tuple(s for r in chart.reviews for s in r.sources)
-            reasons.append(Reason("review.decided", "R2", words, sources))
-    maybe = [j for j in judged if j.answer == "maybe"]
-    if open_ones:
-        return _raised_or_blocked(chart, window, open_ones, reasons)
-    if maybe or nameless:
-        answer = ReviewAnswer.CANNOT_TELL if window.answer is not WindowAnswer.OUTSIDE else ReviewAnswer.NOT_RAISED
-        found = tuple(
-            dict.fromkeys(["R8"] if answer is ReviewAnswer.NOT_RAISED else [j.reason.clause for j in maybe] or ["R3"])
-        )
-        if answer is ReviewAnswer.NOT_RAISED:
-            reasons.append(_outside_reason(window, [j.reason.sources for j in maybe]))
-        variants = tuple(sorted({label(j.finding) for j in maybe}))
-        dates = [j.draw.date.first for j in maybe if j.draw.date is not None and j.draw.date.first <= today]
-        first = min(dates, default=None)
-        return SwitchReview(answer, found, variants, tuple(j.finding for j in maybe), first), tuple(reasons)
-    gaps = missing_parts(chart, Part.RESULTS)
-    if gaps and window.answer is not WindowAnswer.OUTSIDE:
-        words = f"No qualifying result was found, but results were not read completely: {gaps[0].why}"
-        reasons.append(Reason("review.not_read", "R9", words))
-        return SwitchReview(ReviewAnswer.CANNOT_TELL, ("R9",)), tuple(reasons)
-    return SwitchReview(ReviewAnswer.NOT_RAISED), tuple(reasons)
+    chart: Chart, window: Window, start: Span | None, today: date, policy: Policy, inside: AtCollection
+) -> Answer:
+    """The answer and every reason: an ESR1 finding that raises no flag always says why.
 
-
-def _known_decided(chart: Chart, counting: list[_Judged], judged: _Judged) -> bool:
-    """A decision closes the variant: its later detections are the same finding, a new variant is not."""
-    change = judged.finding.protein_change
-    return any(_decided(chart, j) for j in counting if j.finding.protein_change == change)
-
-
-def _outside_reason(window: Window, groups: list[tuple]) -> Reason:  # type: ignore[type-arg]
-    sources = tuple(dict.fromkeys(s for g in groups for s in g))
-    words = (
-        f"The patient is outside the window ({', '.join(window.clauses)}): the finding is shown for information only."
-    )
-    return Reason("review.outside_window", "R8", words, sources)
-
-
-def _raised_or_blocked(
-    chart: Chart, window: Window, found: list[_Judged], reasons: list[Reason]
-) -> tuple[SwitchReview, tuple[Reason, ...]]:
-    variants = tuple(sorted({label(j.finding) for j in found}))
-    findings = tuple(j.finding for j in found)
-    earliest = min((j.draw.date for j in found if j.draw.date is not None), key=lambda d: (d.first, d.last))
-
-    def answered(answer: ReviewAnswer, *names: str) -> tuple[SwitchReview, tuple[Reason, ...]]:
-        return SwitchReview(answer, names, variants, findings, earliest.first, date_words(earliest)), tuple(reasons)
-
-    sources = tuple(dict.fromkeys(s for j in found for s in j.reason.sources))
+    ``window``: as far as what was read tells, so that an incomplete receipt takes back no flag already earned (R9).
+    """
+    judged = _judge_all(chart, start, today, policy, None if window.answer is WindowAnswer.OUTSIDE else inside)
+    reasons = [j.reason for j in judged] + _withdrawn(chart)
+    counting = [j for j in judged if j.answer is Known.YES]
+    closed = {j.name: _decided(chart, judged, j.name) for j in counting}
+    for name in sorted(n for n, answer in closed.items() if answer is not Known.NO):
+        reasons.append(_decided_reason(chart, name, closed[name]))
+    open_ones = [j for j in counting if closed[j.name] is Known.NO]
+    maybe = [j for j in judged if j.answer is Known.UNKNOWN] + [j for j in counting if closed[j.name] is Known.UNKNOWN]
     if window.answer is WindowAnswer.OUTSIDE:
-        if "W8" in window.clauses:
-            words = "Progression is recorded: this result belongs to the decision on the progression, not to this flag."
-            reasons.append(Reason("review.progression", "R7", words, sources, ("chmp-opinion",)))
-            return answered(ReviewAnswer.NOT_RAISED, "R7")
-        reasons.append(_outside_reason(window, [sources]))
-        return answered(ReviewAnswer.NOT_RAISED, "R8")
-    if window.answer is WindowAnswer.CANNOT_TELL:
+        return _outside(window, [*open_ones, *maybe], reasons)
+    if open_ones and window.answer is WindowAnswer.INSIDE:
+        return _raised(chart, open_ones, reasons)
+    if open_ones:
         words = (
-            f"{listed(list(variants))} is detected, but whether the patient is inside the window cannot be told "
+            f"{_named(open_ones)} is detected, but whether the patient is inside the window cannot be told "
             f"({', '.join(window.clauses)}): look at it now."
         )
-        reasons.append(Reason("review.window_unknown", "R8", words, sources))
-        return answered(ReviewAnswer.CANNOT_TELL, "R8", *window.clauses)
-    named = listed([f"ESR1 {v.removeprefix('ESR1 ')}" for v in variants])
-    words = f"{named} detected in plasma inside the window: a review of the treatment is due. This names no drug."
-    evidence = ("serena-6-pfs", "serena-6-first-test", "fda-accelerated-approval", "odac-vote", "chmp-opinion")
-    reasons.insert(0, Reason("review.raised", "R1", words, sources, evidence))
-    reasons += _later(chart, found)
-    return answered(ReviewAnswer.RAISED, "R1")
+        reasons.insert(0, Reason("review.window_unknown", "R8", words, _sources(open_ones)))
+        return _answer(ReviewAnswer.CANNOT_TELL, open_ones, reasons, "R8", *window.clauses)
+    if maybe:
+        open_for = {"R2" if j.answer is Known.YES else j.reason.clause for j in maybe}
+        return _answer(ReviewAnswer.CANNOT_TELL, maybe, reasons, *sorted(open_for))
+    gaps = missing_parts(chart, Part.RESULTS)
+    if gaps:
+        words = f"No qualifying result was found, but results were not read completely: {gaps[0].why}"
+        reasons.insert(0, Reason("review.not_read", "R9", words))
+        return _answer(ReviewAnswer.CANNOT_TELL, [], reasons, "R9")
+    said = {j.reason.clause for j in judged if j.answer is Known.NO} | ({"R2"} if counting else set())
+    return _answer(ReviewAnswer.NOT_RAISED, [], reasons, *sorted(said))
 
 
-def _later(chart: Chart, found: list[_Judged]) -> list[Reason]:
+def _judge_all(
+    chart: Chart, start: Span | None, today: date, policy: Policy, inside: AtCollection | None
+) -> list[Judged]:
+    judged = [judge_finding(d, f, start, today, policy, inside) for d in chart.draws for f in d.findings]
+    judged += [j for j in (judge_nameless(d, start) for d in chart.draws) if j is not None]
+    return sorted(judged, key=_order)
+
+
+def _order(judged: Judged) -> tuple[Span, str, str, str, Key]:
+    reason = judged.reason
+    return collected(judged.draw), judged.name, reason.code, reason.sentence, order_of(reason.sources)
+
+
+def decided(chart: Chart, start: Span | None, today: date, policy: Policy, inside: AtCollection) -> Known:
+    """Whether a clinician has decided on a finding that would count: surveillance ends with it (D10d)."""
+    if not chart.reviews:
+        return Known.NO
+    judged = _judge_all(chart, start, today, policy, inside)
+    return any_of(_decided(chart, judged, j.name) for j in judged if j.answer is Known.YES)
+
+
+def _reviews_of(chart: Chart, name: str) -> list[ReviewDecision]:
+    found = (r for r in chart.reviews if name in r.variants)
+    return sorted(found, key=lambda r: (r.date.first, r.date.last, order_of(r.sources)))
+
+
+def _decided(chart: Chart, judged: Sequence[Judged], name: str) -> Known:
+    """A decision closes the variant found by then; its later detections are the same finding, a new variant is not."""
+    found = [collected(j.draw) for j in judged if j.name == name and j.answer is Known.YES]
+    return any_of(not_after(day, span(r.date)) for r in _reviews_of(chart, name) for day in found)
+
+
+def _decided_reason(chart: Chart, name: str, answer: Known) -> Reason:
+    reviews = _reviews_of(chart, name)
+    on = listed([date_words(r.date) for r in reviews])
+    words = f"ESR1 {name}: a clinician decided on this finding ({on}); the flag is closed for it."
+    if answer is Known.UNKNOWN:
+        words = f"ESR1 {name}: whether the decision of {on} is about this finding cannot be told."
+    sources = merged(*(r.sources for r in reviews))
+    return Reason("review.decided", "R2", words, sources)
+
+
+def _named(found: Sequence[Judged]) -> str:
+    return listed([f"ESR1 {name.removeprefix('ESR1 ')}" for name in _variants(found)] or ["An ESR1 result"])
+
+
+def _variants(found: Sequence[Judged]) -> tuple[str, ...]:
+    return tuple(sorted({j.name for j in found if j.finding is not None}))
+
+
+def _sources(found: Sequence[Judged]) -> tuple:  # type: ignore[type-arg]
+    return merged(*(j.reason.sources for j in found))
+
+
+def _answer(answer: ReviewAnswer, found: Sequence[Judged], reasons: list[Reason], *clauses: str) -> Answer:
+    findings: tuple[Finding, ...] = tuple(j.finding for j in found if j.finding is not None)
+    dates = [j.draw.date for j in found if j.draw.date is not None and j.finding is not None]
+    earliest = min(dates, key=lambda d: (d.first, d.last), default=None)
+    first, shown = (earliest.first, date_words(earliest)) if earliest else (None, "")
+    named = tuple(dict.fromkeys(clauses))
+    return SwitchReview(answer, named, _variants(found), findings, first, shown), tuple(reasons)
+
+
+def _outside(window: Window, found: list[Judged], reasons: list[Reason]) -> Answer:
+    if not found:
+        return _answer(ReviewAnswer.NOT_RAISED, [], reasons, *sorted({r.clause for r in reasons if r.code != _COUNTS}))
+    if "W8" in window.clauses:
+        words = "Progression is recorded: this result belongs to the decision on the progression, not to this flag."
+        reasons.insert(0, Reason("review.progression", "R7", words, _sources(found), ("chmp-opinion",)))
+        return _answer(ReviewAnswer.NOT_RAISED, found, reasons, "R7")
+    words = (
+        f"The patient is outside the window ({', '.join(window.clauses)}): "
+        f"{_named(found)} is shown for information only."
+    )
+    reasons.insert(0, Reason("review.outside_window", "R8", words, _sources(found)))
+    return _answer(ReviewAnswer.NOT_RAISED, found, reasons, "R8")
+
+
+def _raised(chart: Chart, found: list[Judged], reasons: list[Reason]) -> Answer:
+    words = (
+        f"{_named(found)} detected in plasma inside the window: a review of the treatment is due, "
+        "with current imaging. This is no order and names no drug."
+    )
+    reasons.insert(0, Reason("review.raised", "R1", words, _sources(found), _FLAG))
+    reasons += _since(chart, found)
+    clauses = ("R1", "R4") if len(_variants(found)) > 1 else ("R1",)
+    return _answer(ReviewAnswer.RAISED, found, reasons, *clauses)
+
+
+def _since(chart: Chart, found: list[Judged]) -> list[Reason]:
     """Later results that find nothing are shown and withdraw nothing (R2); other worries beside the flag."""
-    last = max(j.draw.date.last for j in found if j.draw.date is not None)
-    clear = [d for d in chart.draws if d.outcome is Outcome.NOT_DETECTED and d.date is not None and d.date.first > last]
-    made = [
-        Reason(
-            "review.not_detected_since",
-            "R2",
-            f"Not detected since: {date_words(d.date)}. That does not withdraw the flag.",
-            d.sources,
-            ("pada-1-kinetics",),
-        )
-        for d in sorted(clear, key=lambda d: str(d.date))
+    last = max(collected(j.draw)[1] for j in found)
+    later = [d for d in chart.draws if d.outcome is Outcome.NOT_DETECTED and d.date is not None and d.date.first > last]
+    made = [_later(d, _variants(found)) for d in sorted(later, key=lambda d: (str(d.date), order_of(d.sources)))]
+    same = [j.draw for j in found]
+    beside = [
+        d
+        for d in chart.draws
+        if d.outcome is Outcome.NOT_DETECTED
+        and d.specimen is not Specimen.TISSUE
+        and d.date is not None
+        and any(d.date == s.date for s in same)
     ]
-    if any(s.status is Progress.EQUIVOCAL_IMAGING for s in chart.statuses):
-        made.append(Reason("review.imaging_equivocal", "R7", "Imaging was equivocal: settle it before deciding."))
+    for d in sorted(beside, key=lambda d: (str(d.date), order_of(d.sources))):
+        words = f"Another sample of {date_words(d.date)} found nothing: discordant, and a positive is a positive."
+        made.append(Reason("review.discordant", "R5", words, d.sources))
+    equivocal = [s for s in chart.statuses if s.status is Progress.EQUIVOCAL_IMAGING]
+    if equivocal:
+        words = "Imaging was equivocal: settle it before deciding."
+        made.append(Reason("review.imaging_equivocal", "R7", words, merged(*(s.sources for s in equivocal))))
     return made
+
+
+def _later(draw: Draw, variants: tuple[str, ...]) -> Reason:
+    missed = [v for v in variants if draw.covers is not None and v not in draw.covers]
+    if draw.specimen is Specimen.TISSUE or missed:
+        what = "a tissue test" if draw.specimen is Specimen.TISSUE else f"an assay that does not cover {listed(missed)}"
+        words = f"The result of {date_words(draw.date)} is of {what}: it contradicts nothing."
+        return Reason("review.not_covered_since", "R5", words, draw.sources)
+    words = f"Not detected since: {date_words(draw.date)}. That does not withdraw the flag."
+    if draw.uninformative:
+        words = f"No tumour DNA found since: {date_words(draw.date)}. That does not withdraw the flag."
+    return Reason("review.not_detected_since", "R2", words, draw.sources, ("pada-1-kinetics",))
 
 
 def _withdrawn(chart: Chart) -> list[Reason]:
     made = []
-    for gone in sorted(chart.withdrawn, key=lambda w: (str(w.date or ""), w.why, w.sources)):
+    for gone in sorted(chart.withdrawn, key=lambda w: (str(w.date or ""), w.why, order_of(w.sources))):
         what = listed(sorted({label(f) for f in gone.findings})) if gone.findings else "An ESR1 result"
         why = gone.why.replace("-", " ")
         words = f"{what} of {date_words(gone.date)} was withdrawn by the laboratory ({why}); it counts for nothing."

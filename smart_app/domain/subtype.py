@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from smart_app.domain.dates import add_months
 from smart_app.domain.decision import Reason
@@ -17,10 +17,11 @@ from smart_app.domain.facts import (
     ReceptorStatus,
 )
 from smart_app.domain.lines import is_advanced
-from smart_app.domain.reasons import Clause, merged, missing_parts, not_found
+from smart_app.domain.logic import span
+from smart_app.domain.reasons import JUDGEMENT, TRIAL, Clause, merged, missing_parts, not_found
 from smart_app.domain.wording import date_words, day_words
 
-_TRIAL = ("serena-6-eligibility",)
+_JOIN = timedelta(days=90)
 
 
 def disease(chart: Chart) -> Clause:
@@ -28,7 +29,7 @@ def disease(chart: Chart) -> Clause:
     breast = [d for d in chart.diagnoses if d.breast]
     gaps = missing_parts(chart, Part.DISEASE)
     if not breast:
-        settle = "a diagnosis of breast cancer"
+        settle = "a diagnosis of breast cancer (not found)"
         words = not_found("A diagnosis of breast cancer", gaps)
         return Clause(
             "W1", Known.UNKNOWN, (Reason("window.disease.no_diagnosis", "W1", f"{words}."),), settle=(settle,)
@@ -45,7 +46,7 @@ def disease(chart: Chart) -> Clause:
             "W1",
             f"Advanced breast cancer{where}{since}.",
             merged(sources, *(s.sources for s in found)),
-            _TRIAL,
+            TRIAL,
         )
         others = [d for d in chart.diagnoses if not d.breast and d.active is not False]
         notices = tuple(
@@ -60,25 +61,40 @@ def disease(chart: Chart) -> Clause:
             "W1",
             "Only early breast cancer is on record: no metastasis, stage IV or unresectable disease was found.",
             merged(sources, *(s.sources for s in early)),
-            _TRIAL,
+            TRIAL,
         )
         return Clause("W1", Known.NO, (reason,))
     words = not_found("Whether the breast cancer is advanced (a metastatic site or the stage)", gaps)
-    reason = Reason("window.disease.extent_unknown", "W1", f"{words}.", sources, _TRIAL)
-    return Clause("W1", Known.UNKNOWN, (reason,), settle=("the stage or a metastatic site of the breast cancer",))
+    reason = Reason("window.disease.extent_unknown", "W1", f"{words}.", sources, TRIAL)
+    return Clause(
+        "W1", Known.UNKNOWN, (reason,), settle=("the stage or a metastatic site of the breast cancer (not found)",)
+    )
 
 
 def _current(results: list[Receptor]) -> list[Receptor]:
-    """The results that count: the latest biopsy of metastatic disease wins, else the latest dated, else all."""
+    """The results that may be the one that counts: the latest biopsy of metastatic disease, else the latest.
+
+    More than one where dates are uncertain, undated or equal, or where a later biopsy does not say what was biopsied.
+    """
     readable = [r for r in results if r.status is not ReceptorStatus.UNREADABLE and not r.provisional]
-    metastatic = [r for r in readable if r.biopsy is Biopsy.METASTASIS]
-    pool = metastatic or readable
-    dated = [r for r in pool if r.date is not None]
-    if not dated:
-        return pool
-    latest = max(r.date.first for r in dated if r.date is not None)
-    undated = [r for r in pool if r.date is None] if not metastatic else []
-    return [r for r in dated if r.date is not None and r.date.last >= latest] + undated
+    metastatic = _latest([r for r in readable if r.biopsy is Biopsy.METASTASIS])
+    if not metastatic:
+        return _latest(readable)
+    bound = max(span(r.date)[0] for r in metastatic)
+    later = [r for r in readable if r.biopsy is Biopsy.UNKNOWN and r.date is not None and r.date.last >= bound]
+    return metastatic + later
+
+
+def _latest(results: list[Receptor]) -> list[Receptor]:
+    bound = max((span(r.date)[0] for r in results), default=None)
+    return [r for r in results if bound is not None and span(r.date)[1] >= bound]
+
+
+def _of_two_cancers(chart: Chart, results: list[Receptor]) -> bool:
+    """Another active cancer, and results that differ and do not say of which biopsy: they cannot be told apart."""
+    other = any(not d.breast and d.active is not False for d in chart.diagnoses)
+    open_ones = [r for r in results if r.biopsy is Biopsy.UNKNOWN and r.method != "diagnosis"]
+    return other and len({r.status for r in open_ones}) > 1
 
 
 _NAMES = {Marker.ER: "Oestrogen receptor", Marker.PR: "Progesterone receptor", Marker.HER2: "HER2"}
@@ -95,7 +111,7 @@ def _describe(result: Receptor) -> str:
 
 
 def _unknown(clause: str, code: str, sentence: str, settle: str, results: list[Receptor]) -> Clause:
-    reason = Reason(code, clause, sentence, merged(*(r.sources for r in results)), _TRIAL)
+    reason = Reason(code, clause, sentence, merged(*(r.sources for r in results)), TRIAL)
     return Clause(clause, Known.UNKNOWN, (reason,), settle=(settle,))
 
 
@@ -104,7 +120,7 @@ def hormone_receptor(chart: Chart) -> Clause:
     gaps = missing_parts(chart, Part.RECEPTORS)
     results = [r for r in chart.receptors if r.marker is Marker.ER]
     current = _current(results)
-    settle = "the oestrogen receptor status of the breast cancer"
+    settle = "the oestrogen receptor status of the breast cancer (not found)"
     if not current:
         progesterone = _current([r for r in chart.receptors if r.marker is Marker.PR])
         if any(r.status is ReceptorStatus.POSITIVE for r in progesterone):
@@ -113,37 +129,48 @@ def hormone_receptor(chart: Chart) -> Clause:
         return _unknown(
             "W2", "window.er.not_found", not_found("The oestrogen receptor status", gaps) + ".", settle, results
         )
+    if _of_two_cancers(chart, results):
+        words = (
+            "There is another active cancer, and which oestrogen receptor result is of the breast cancer is not said."
+        )
+        return _unknown("W2", "window.er.of_which_cancer", words, "of which cancer each receptor result is", results)
     states = {r.status for r in current}
     if len(states) > 1:
         words = "Oestrogen receptor results contradict each other: " + "; ".join(sorted(map(_describe, current))) + "."
-        return _unknown("W2", "window.er.conflict", words, "which oestrogen receptor result holds", current)
+        return _unknown(
+            "W2",
+            "window.er.conflict",
+            words,
+            "which oestrogen receptor result holds (they contradict each other)",
+            current,
+        )
     sources = merged(*(r.sources for r in current))
     shown = sorted(map(_describe, current))[0]
     if states == {ReceptorStatus.NEGATIVE}:
-        reason = Reason("window.er.negative", "W2", f"Oestrogen receptor negative ({shown}).", sources, _TRIAL)
+        reason = Reason("window.er.negative", "W2", f"Oestrogen receptor negative ({shown}).", sources, TRIAL)
         return Clause("W2", Known.NO, (reason,))
     if states != {ReceptorStatus.POSITIVE}:
         return _unknown(
             "W2", "window.er.equivocal", f"The oestrogen receptor result is equivocal ({shown}).", settle, current
         )
-    reasons = [Reason("window.er.positive", "W2", f"Oestrogen receptor positive ({shown}).", sources, _TRIAL)]
-    if any(r.low for r in current):
+    reasons = [Reason("window.er.positive", "W2", f"Oestrogen receptor positive ({shown}).", sources, TRIAL)]
+    if any(r.low or (r.percent is not None and 1 <= r.percent <= 10) for r in current):
         low = "Oestrogen receptor low (1-10 %): inside, but few such patients were in the trials."
-        reasons.append(Reason("window.er.low", "W2", low, sources, ("policy-judgement",)))
+        reasons.append(Reason("window.er.low", "W2", low, sources, JUDGEMENT))
     return Clause("W2", Known.YES, tuple(reasons))
 
 
 def her2(chart: Chart) -> Clause:
     """W3: HER2 negative; IHC 2+ needs in-situ hybridisation of the same specimen; HER2-low is negative."""
     results = [r for r in chart.receptors if r.marker is Marker.HER2]
-    current = _current(results)
-    settle = "the HER2 status of the breast cancer"
+    current = [s for r in _current(results) for s in _hybridised(r, results)]
+    settle = "the HER2 status of the breast cancer (not found)"
     if not current:
         gaps = missing_parts(chart, Part.RECEPTORS)
         return _unknown("W3", "window.her2.not_found", not_found("The HER2 status", gaps) + ".", settle, results)
-    hybridised = [r for r in current if r.method == "ish" and r.status is not ReceptorStatus.EQUIVOCAL]
-    if hybridised and any(r.status is ReceptorStatus.EQUIVOCAL for r in current):
-        current = [r for r in current if r.status is not ReceptorStatus.EQUIVOCAL]
+    if _of_two_cancers(chart, [s for r in results for s in _hybridised(r, results)]):
+        words = "There is another active cancer, and which HER2 result is of the breast cancer is not said."
+        return _unknown("W3", "window.her2.of_which_cancer", words, "of which cancer each HER2 result is", results)
     states = {r.status for r in current}
     sources = merged(*(r.sources for r in current))
     shown = sorted(map(_describe, current))[0]
@@ -152,13 +179,38 @@ def her2(chart: Chart) -> Clause:
         return _unknown("W3", "window.her2.equivocal", words, "in-situ hybridisation of the HER2 2+ specimen", current)
     if len(states) > 1:
         words = "HER2 results contradict each other: " + "; ".join(sorted(map(_describe, current))) + "."
-        return _unknown("W3", "window.her2.conflict", words, "which HER2 result holds", current)
+        return _unknown(
+            "W3", "window.her2.conflict", words, "which HER2 result holds (they contradict each other)", current
+        )
     if states == {ReceptorStatus.POSITIVE}:
         return Clause(
-            "W3", Known.NO, (Reason("window.her2.positive", "W3", f"HER2 positive ({shown}).", sources, _TRIAL),)
+            "W3", Known.NO, (Reason("window.her2.positive", "W3", f"HER2 positive ({shown}).", sources, TRIAL),)
         )
     words = f"HER2 {'low, which counts as negative' if any(r.low for r in current) else 'negative'} ({shown})."
-    return Clause("W3", Known.YES, (Reason("window.her2.negative", "W3", words, sources, _TRIAL),))
+    return Clause("W3", Known.YES, (Reason("window.her2.negative", "W3", words, sources, TRIAL),))
+
+
+def _hybridised(result: Receptor, results: list[Receptor]) -> list[Receptor]:
+    """An IHC 2+ gives way to the in-situ hybridisation of its specimen (or within 90 days where none is named)."""
+    if result.status is not ReceptorStatus.EQUIVOCAL:
+        return [result]
+    settled = [
+        r
+        for r in results
+        if r.method == "ish"
+        and r.status in (ReceptorStatus.POSITIVE, ReceptorStatus.NEGATIVE)
+        and not r.provisional
+        and _same_specimen(result, r)
+    ]
+    return settled or [result]
+
+
+def _same_specimen(a: Receptor, b: Receptor) -> bool:
+    if a.specimen is not None and b.specimen is not None:
+        return a.specimen == b.specimen
+    if a.date is None or b.date is None or {a.biopsy, b.biopsy} == {Biopsy.PRIMARY, Biopsy.METASTASIS}:
+        return False
+    return max(a.date.last, b.date.last) - min(a.date.first, b.date.first) <= _JOIN
 
 
 def person(chart: Chart, today: date) -> Clause:
@@ -167,17 +219,17 @@ def person(chart: Chart, today: date) -> Clause:
     if who.deceased:
         since = who.deceased_on.last if who.deceased_on is not None else None
         on = f" on {date_words(who.deceased_on)}" if who.deceased_on is not None else ""
-        reason = Reason("window.person.deceased", "W9", f"The patient has died{on}.", who.sources)
+        reason = Reason("window.person.deceased", "W9", f"The patient died{on}.", who.sources)
         return Clause("W9", Known.NO, (reason,), since=since)
     if who.birth is None:
         words = not_found("The birth date", missing_parts(chart, Part.PERSON))
-        reason = Reason("window.person.no_birth_date", "W9", f"{words}.", who.sources, _TRIAL)
-        return Clause("W9", Known.UNKNOWN, (reason,), settle=("the birth date",))
+        reason = Reason("window.person.no_birth_date", "W9", f"{words}.", who.sources, TRIAL)
+        return Clause("W9", Known.UNKNOWN, (reason,), settle=("the birth date (not found)",))
     if add_months(who.birth.last, 216) <= today:
-        return Clause("W9", Known.YES, (Reason("window.person.adult", "W9", "Adult.", who.sources, _TRIAL),))
+        return Clause("W9", Known.YES, (Reason("window.person.adult", "W9", "Adult.", who.sources, TRIAL),))
     if add_months(who.birth.first, 216) > today:
         born = f"Under 18 on {day_words(today)}."
-        return Clause("W9", Known.NO, (Reason("window.person.minor", "W9", born, who.sources, _TRIAL),))
+        return Clause("W9", Known.NO, (Reason("window.person.minor", "W9", born, who.sources, TRIAL),))
     words = f"The birth date ({date_words(who.birth)}) does not tell whether the patient is 18."
-    reason = Reason("window.person.age_unclear", "W9", words, who.sources, _TRIAL)
+    reason = Reason("window.person.age_unclear", "W9", words, who.sources, TRIAL)
     return Clause("W9", Known.UNKNOWN, (reason,), settle=("the full birth date",))

@@ -31,6 +31,8 @@ def _codons(change: str) -> tuple[int, int] | None:
 
 def why_not(finding: Finding) -> tuple[str, str] | None:
     """(code, words) where a finding can never count, whatever the list says."""
+    if finding.gene != "ESR1":
+        return "other_gene", f"it is of another gene ({finding.gene})"
     if finding.origin is Origin.GERMLINE:
         return "germline", "it is germline"
     if finding.kind is Kind.SYNONYMOUS:
@@ -39,6 +41,12 @@ def why_not(finding: Finding) -> tuple[str, str] | None:
         return "amplification", "it is an amplification, not a mutation of the ligand-binding domain"
     if finding.kind is Kind.FUSION:
         return "fusion", "it is a fusion: a resistance alteration of another kind, to be discussed"
+    if finding.significance in (Significance.BENIGN, Significance.LIKELY_BENIGN):
+        return "benign", "the laboratory calls it benign or likely benign"
+    change = finding.protein_change
+    missense = _MISSENSE.match(change) if change is not None else None
+    if change is not None and (change.endswith("=") or (missense and missense.group(1) == missense.group(3))):
+        return "synonymous", "it does not change the protein"
     return None
 
 
@@ -46,8 +54,6 @@ def tier(finding: Finding, policy: Policy) -> Tier:
     """R3: the policy's list, in-frame changes touching its codons, then the labelled second tier."""
     change = finding.protein_change
     if why_not(finding) is not None or change is None:
-        return Tier.NONE
-    if finding.significance in (Significance.BENIGN, Significance.LIKELY_BENIGN):
         return Tier.NONE
     if change in policy.hotspots:
         return Tier.HOTSPOT
@@ -58,8 +64,7 @@ def tier(finding: Finding, policy: Policy) -> Tier:
         return Tier.HOTSPOT
     called = finding.significance in (Significance.PATHOGENIC, Significance.LIKELY_PATHOGENIC)
     inside = policy.second_tier_from <= codons[0] <= policy.second_tier_to
-    missense = _MISSENSE.match(change)
-    if policy.second_tier and called and inside and missense and missense.group(1) != missense.group(3):
+    if policy.second_tier and called and inside and _MISSENSE.match(change):
         return Tier.SECOND
     return Tier.NONE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import replace
 from decimal import Decimal
@@ -12,8 +13,10 @@ import pytest
 
 from smart_app.domain import decide
 from smart_app.domain.decision import Decision
+from smart_app.domain.lines import derive_lines
 from tests.support.rule_charts import POLICIES, chart_of, day
 
+DRUG = re.compile(r"(?i)(?:ciclib|rozole|strant|mestane|oxifen|trant)")
 ROWS = tomllib.loads((Path(__file__).parent.parent / "spec" / "rules.toml").read_text("utf-8"))["row"]
 
 
@@ -39,6 +42,11 @@ def _check(answer: Decision, part: str) -> None:
         assert words[0] not in {r.code for r in answer.reasons}
     elif what == "headline":
         assert " ".join(words) in answer.headline
+    elif what == "says":
+        assert any(" ".join(words) in r.sentence for r in answer.reasons)
+    elif part == "no drug named":
+        assert not [r for r in answer.reasons if r.code.startswith("review.") and DRUG.search(r.sentence)]
+        assert not DRUG.search(answer.headline)
     elif what == "modifier":
         for name, value in (w.split("=") for w in words):
             assert getattr(answer.modifiers, name) == value, name
@@ -69,3 +77,35 @@ def test_a_fraction_is_shown_in_per_cent_with_the_digits_reported() -> None:
     read = replace(draw, findings=(replace(draw.findings[0], vaf=Decimal("0.0080")),))
     answer = decide(replace(chart, draws=(read,)), POLICIES["trial-strict"], day("2026-11-21"))
     assert answer.headline == "ESR1 p.D538G (0.80 %) first detected 1 Sep 2026: switch review due."
+
+
+def test_a_site_may_keep_the_window_open_where_the_cdk46_inhibitor_perhaps_goes_on() -> None:
+    policy = replace(POLICIES["practical"], ai_alone_inside=True)
+    chart = chart_of(["-cdk", "drug palbociclib CDK4/6 2026-02-10..2026 taken"])
+    assert decide(chart, policy, day("2026-11-21")).window.answer == "inside"
+
+
+def test_lines_of_therapy_stand_in_the_decision_and_can_be_had_alone() -> None:
+    chart = chart_of(["drug tamoxifen SERM 2026-09-01..? ongoing taken", "drug letrozole AI 2010..2015 taken"])
+    lines = derive_lines(chart)
+    assert [(n.number, n.drugs, n.start, n.end) for n in lines] == [
+        (1, ("letrozole", "palbociclib"), "2026-02-10", None),
+        (2, ("tamoxifen",), "2026-09-01", None),
+    ]
+    assert decide(chart, POLICIES["trial-strict"], day("2026-11-21")).lines == lines
+
+
+@pytest.mark.parametrize(
+    "clause", [f"W{n}" for n in range(1, 10)] + ["D2", "D3", "D4", "D5", "D6", "R1", "R2", "R3", "M"]
+)
+def test_every_clause_that_rests_on_facts_has_a_row_where_they_are_missing(clause: str) -> None:
+    missing = ("?", "gap ", "-", "unknown", "unnamed", "unclear", "known", "2026 ")
+    rows = [r for r in ROWS if r["clause"] == clause]
+    assert any(any(m in line for m in missing) for r in rows for line in r["chart"])
+
+
+def test_the_table_has_rows_over_every_clause() -> None:
+    assert len(ROWS) >= 120
+    wanted = {*(f"W{n}" for n in range(1, 10)), *(f"D{n}" for n in range(1, 12)), "D10b", "D10c", "D10d"}
+    wanted |= {*(f"R{n}" for n in range(1, 11)), "M"}
+    assert {r["clause"] for r in ROWS} == wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from smart_app.domain import facts as f
@@ -49,6 +50,8 @@ def _draw(words: list[str]) -> f.Draw:
             significance=f.Significance(o.get("sig", "unknown")),
             origin=f.Origin(o.get("origin", "unknown")),
             below_limit="below" in o,
+            gene=o.get("gene", "ESR1"),
+            vaf=Decimal(o["vaf"]) if "vaf" in o else None,
         )
         for n in names.split(",")
         if n != "-"
@@ -61,6 +64,9 @@ def _draw(words: list[str]) -> f.Draw:
         standing=f.Standing(o.get("standing", "final")),
         findings=findings,
         uninformative="uninformative" in o,
+        date_basis=f.DateBasis(o.get("basis", "collected")),
+        limit=Decimal(o["limit"]) if "limit" in o else None,
+        covers=tuple(o["covers"].split(",")) if "covers" in o else None,
     )
 
 
@@ -120,6 +126,7 @@ def chart_of(edits: list[str]) -> f.Chart:
                     biopsy=f.Biopsy(biopsy),
                     date=_date(day),
                     provisional="provisional" in o,
+                    specimen=o.get("specimen"),
                 ),
             )
         elif what == "drug":
@@ -131,13 +138,18 @@ def chart_of(edits: list[str]) -> f.Chart:
         elif what == "ordered":
             add("ordered", f.OrderedDraw(_date(w[0])))
         elif what in ("scan", "visit"):
-            add("visits", f.Visit(f.VisitKind(what), PartialDate.parse(w[0]), cancelled="cancelled" in w))
+            add(
+                "visits",
+                f.Visit(f.VisitKind(what), PartialDate.parse(w[0]), cancelled="cancelled" in w, done="done" in w),
+            )
         elif what == "ldh":
             add("ldh", f.Ldh(_date(w[1]), w[0] == "high", w[0]))
         elif what == "decided":
             add("reviews", f.ReviewDecision(PartialDate.parse(w[0]), tuple(w[1].split(","))))
         elif what == "withdrawn":
             add("withdrawn", f.WithdrawnResult(_date(w[0]), "corrected", (f.Finding(w[1]),)))
+        elif what == "unclear":
+            add("unclear_drugs", line.removeprefix("unclear "))
         elif what == "gap":
             add("gaps", f.Gap(f.Part(" ".join(w)), "x", "a page was not read."))
         else:

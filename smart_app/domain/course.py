@@ -1,0 +1,346 @@
+"""The course of the disease under treatment: W6 first line, W8 no progression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from smart_app.domain.dates import PartialDate, add_days, add_months
+from smart_app.domain.decision import Reason
+from smart_app.domain.facts import Chart, DiseaseStatus, DrugClass, Exposure, Known, Part, Progress, StopReason
+from smart_app.domain.lines import ENDOCRINE, FOLLOWED, Placed, advanced_since, line_start
+from smart_app.domain.logic import Span, all_of, any_of, before, known, not_after, span
+from smart_app.domain.policy import Policy
+from smart_app.domain.presence import last_taken
+from smart_app.domain.reasons import JUDGEMENT, TRIAL, Clause, merged, missing_parts, not_found, order_of
+from smart_app.domain.regimen import names_of, of_class, sources_of
+from smart_app.domain.wording import date_words, day_words
+
+_OTHER_LINE = frozenset({DrugClass.CHEMOTHERAPY, DrugClass.HER2, DrugClass.TARGETED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Second:
+    """A drug that stands, or may stand, for a second line."""
+
+    answer: Known
+    placed: Placed
+
+
+def first_line(chart: Chart, placed: tuple[Placed, ...], day: date, today: date, policy: Policy) -> Clause:
+    """W6: no earlier endocrine line for advanced disease, and no later one begun."""
+    running = _chemotherapy(chart, day, today, policy)
+    if running is not None and running.answer is Known.NO:
+        return running
+    start = line_start(placed, day)
+    if start is None:
+        return running or _no_line(chart)
+    seconds = [_Second(_second(chart, placed, p, start, day, policy), p) for p in placed]
+    closed = [s.placed for s in seconds if s.answer is Known.YES]
+    if closed:
+        return _closed(closed)
+    if running is not None:
+        return running
+    maybe = [s.placed for s in seconds if s.answer is Known.UNKNOWN]
+    if maybe:
+        return _maybe_second(chart, maybe)
+    asked = _asked(chart, placed, day, policy)
+    if asked is not None:
+        return asked
+    gaps = missing_parts(chart, Part.DRUGS)
+    line = tuple(p.exposure for p in placed if p.kind in FOLLOWED and p.advanced is Known.YES)
+    if gaps:
+        words = "No earlier line was found, but the drugs were not read completely."
+        reason = Reason("window.line.not_read", "W6", words, sources_of(line), TRIAL)
+        return Clause("W6", Known.UNKNOWN, (reason,), settle=("whether there was an earlier line of therapy",))
+    began = f", begun {day_words(start[0])}" if start[0] == start[1] else ""
+    reason = Reason("window.line.first", "W6", f"First line for advanced disease{began}.", sources_of(line), TRIAL)
+    return Clause("W6", Known.YES, (reason, *_marks(chart, placed, start, policy)))
+
+
+def _chemotherapy(chart: Chart, day: date, today: date, policy: Policy) -> Clause | None:
+    drugs = of_class(chart, DrugClass.CHEMOTHERAPY, DrugClass.HER2)
+    if not drugs:
+        return None
+    now = last_taken(drugs, day, today, policy).on(day)
+    if now is Known.NO:
+        return None
+    names, sources = names_of(drugs), sources_of(drugs)
+    if now is Known.YES and not _other_cancer(chart):
+        reason = Reason("window.line.chemotherapy_now", "W6", f"{names} is given now.", sources, TRIAL)
+        return Clause("W6", Known.NO, (reason,))
+    if now is Known.YES:
+        words = (
+            f"{names} is given now, and whether it is for the breast cancer or for the other cancer is not recorded."
+        )
+        reason = Reason("window.line.chemotherapy_of_other_cancer", "W6", words, sources, JUDGEMENT)
+        return Clause("W6", Known.UNKNOWN, (reason,), settle=(f"for which cancer {names} is given",))
+    reason = Reason(
+        "window.line.chemotherapy_unclear", "W6", f"Whether {names} goes on cannot be told.", sources, TRIAL
+    )
+    return Clause("W6", Known.UNKNOWN, (reason,), settle=(f"whether {names} goes on",))
+
+
+def _other_cancer(chart: Chart) -> bool:
+    return any(not d.breast and d.active is not False for d in chart.diagnoses)
+
+
+def _no_line(chart: Chart) -> Clause:
+    words = not_found("A line of therapy for advanced disease", missing_parts(chart, Part.DRUGS))
+    reason = Reason("window.line.none", "W6", f"{words}.", (), TRIAL)
+    return Clause("W6", Known.UNKNOWN, (reason,), settle=("which line of therapy this is (none found)",))
+
+
+def _second(chart: Chart, placed: Sequence[Placed], new: Placed, start: Span, day: date, policy: Policy) -> Known:
+    """Whether the drug shows another line than the first endocrine one."""
+    begun = all_of(new.advanced, not_after(new.begun, (day, day)))
+    if begun is Known.NO:
+        return Known.NO
+    answers = [_after_progression(chart, placed, new, start)]
+    if new.kind in ENDOCRINE - {DrugClass.AI}:
+        answers.append(any_of(p.advanced for p in placed if p.kind is DrugClass.AI and p.begun[0] <= day))
+    if new.kind in _OTHER_LINE:
+        answers.append(before(start, new.begun))
+    if new.kind is DrugClass.TARGETED and answers[-1] is Known.YES:
+        # begun together with the line, a targeted drug is part of it
+        near = add_days(start[1], policy.one_line_days)
+        answers[-1] = known(new.begun[0] > near, new.begun[1] > near)
+    answer = all_of(begun, any_of(answers))
+    if answer is Known.YES and new.kind in (DrugClass.CHEMOTHERAPY, DrugClass.HER2) and _other_cancer(chart):
+        return Known.UNKNOWN
+    # an open use of a SERD is said by W7
+    return Known.NO if answer is Known.UNKNOWN and new.kind is DrugClass.SERD else answer
+
+
+def _after_progression(chart: Chart, placed: Sequence[Placed], new: Placed, start: Span) -> Known:
+    """Whether progression on the line stands before the drug's start."""
+    days = [span(s.date) for s in chart.statuses if s.status is Progress.WORSENED]
+    answers = [all_of(before(start, d), not_after(d, new.begun)) for d in days]
+    for p in placed:
+        if p is not new and p.kind in FOLLOWED and p.exposure.stop_reason is StopReason.PROGRESSION:
+            answers.append(all_of(p.advanced, not_after(span(p.exposure.end), new.begun)))
+    # what is open here is open in W8 too, and said there
+    return known(Known.YES in answers, False)
+
+
+def _closed(closed: list[Placed]) -> Clause:
+    exposures = tuple(p.exposure for p in closed)
+    first = min(closed, key=lambda p: (p.begun[1], p.exposure.drug))
+    exact = first.exposure.start
+    since = f" since {date_words(exact)}" if exact is not None else ""
+    words = f"Not the first line only: {names_of(exposures)}{since} is a line of its own."
+    reason = Reason("window.line.later", "W6", words, sources_of(exposures), TRIAL)
+    return Clause("W6", Known.NO, (reason,), since=exact.last if exact is not None else None)
+
+
+def _maybe_second(chart: Chart, maybe: list[Placed]) -> Clause:
+    exposures = tuple(p.exposure for p in maybe)
+    names = names_of(exposures)
+    words = f"Whether {names} is or was a line of its own for advanced disease cannot be told."
+    reason = Reason("window.line.setting_unknown", "W6", words, sources_of(exposures), TRIAL)
+    settle = f"when and in which setting {names} was given"
+    if advanced_since(chart) is None:
+        settle = "the day the advanced disease was found (not recorded)"
+    return Clause("W6", Known.UNKNOWN, (reason,), settle=(settle,))
+
+
+def _asked(chart: Chart, placed: tuple[Placed, ...], day: date, policy: Policy) -> Clause | None:
+    """What leaves the first line open: a setting, endocrine therapy alone before, earlier chemotherapy."""
+    for finding in (
+        _open_setting(chart, placed, day, policy),
+        _lead_in(placed, day, policy),
+        _earlier_chemotherapy(placed, day, policy),
+    ):
+        if finding is not None:
+            return finding
+    return None
+
+
+def _open_setting(chart: Chart, placed: tuple[Placed, ...], day: date, policy: Policy) -> Clause | None:
+    """AI or CDK4/6 inhibitor of which it is open whether they were adjuvant, where that changes the line."""
+    pair = (DrugClass.AI, DrugClass.CDK46)
+    sure = {k: [p for p in placed if p.kind is k and p.advanced is Known.YES and p.begun[0] <= day] for k in pair}
+    unsure = [p for p in placed if p.kind in pair and p.advanced is Known.UNKNOWN and p.begun[0] <= day]
+    partners = [p.begun for p in sure[DrugClass.CDK46]]
+
+    def harmless(p: Placed) -> bool:
+        """It ran with the line from its beginning on, whichever way the record meant it."""
+        if p.kind is DrugClass.CDK46 or not partners:
+            return bool(sure[p.kind]) and p.begun[0] >= min(q.begun[1] for q in sure[p.kind])
+        first = min(b[1] for b in partners)
+        return add_days(first, -policy.one_line_days) <= p.begun[0]
+
+    mattering = tuple(p.exposure for p in unsure if not harmless(p))
+    if not mattering:
+        return None
+    names = names_of(mattering)
+    if advanced_since(chart) is None:
+        words = f"Since when the disease is advanced is not recorded, so {names} may have been adjuvant."
+        settle = "the day the advanced disease was found (not recorded)"
+    else:
+        words = f"Whether {names} was begun for early or for advanced disease cannot be told."
+        settle = f"in which setting {names} was begun"
+    reason = Reason("window.line.setting_unknown", "W6", words, sources_of(mattering), TRIAL)
+    return Clause("W6", Known.UNKNOWN, (reason,), settle=(settle,))
+
+
+def _lead_in(placed: tuple[Placed, ...], day: date, policy: Policy) -> Clause | None:
+    """Endocrine therapy alone for longer than the policy joins before the CDK4/6 inhibitor (judgement)."""
+    ais = [p for p in placed if p.kind is DrugClass.AI and p.advanced is Known.YES and p.begun[0] <= day]
+    cdks = [p for p in placed if p.kind is DrugClass.CDK46 and p.advanced is Known.YES and p.begun[0] <= day]
+    if not ais or not cdks:
+        return None
+    first, joined = min(p.begun[0] for p in ais), min(p.begun[1] for p in cdks)
+    if joined.toordinal() - first.toordinal() <= policy.one_line_days:
+        return None
+    exposures = tuple(p.exposure for p in (*ais, *cdks))
+    certain = min(p.begun[0] for p in cdks).toordinal() - min(p.begun[1] for p in ais).toordinal()
+    perhaps = "" if certain > policy.one_line_days else " or perhaps so"
+    words = (
+        f"{names_of([p.exposure for p in ais])} was taken alone before {names_of([p.exposure for p in cdks])} joined, "
+        f"longer than {policy.one_line_days} days{perhaps}."
+    )
+    reason = Reason("window.line.lead_in", "W6", words, sources_of(exposures), JUDGEMENT)
+    settle = "whether the endocrine therapy alone before the CDK4/6 inhibitor was a line of its own"
+    return Clause("W6", Known.UNKNOWN, (reason,), settle=(settle,))
+
+
+def _before_line(placed: Sequence[Placed], day: date) -> tuple[Exposure, ...]:
+    return tuple(
+        p.exposure for p in placed if p.kind in _OTHER_LINE and p.advanced is not Known.NO and p.begun[0] <= day
+    )
+
+
+def _earlier_chemotherapy(placed: Sequence[Placed], day: date, policy: Policy) -> Clause | None:
+    earlier = _before_line(placed, day)
+    if not earlier or policy.earlier_chemotherapy_inside:
+        return None
+    words = (
+        f"{names_of(earlier)} was given for advanced disease, or may have been, before or with the endocrine "
+        "treatment; the trial's text does not settle whether that counts."
+    )
+    reason = Reason("window.line.after_chemotherapy", "W6", words, sources_of(earlier), TRIAL)
+    settle = f"whether {names_of(earlier)} before the first endocrine line counts here (a clinician's judgement)"
+    return Clause("W6", Known.UNKNOWN, (reason,), settle=(settle,))
+
+
+def _marks(chart: Chart, placed: tuple[Placed, ...], start: Span, policy: Policy) -> list[Reason]:
+    """Inside, and marked."""
+    made = []
+    earlier = _before_line(placed, start[1])
+    if earlier:
+        words = f"{names_of(earlier)} was given before for advanced disease; this policy counts the line as first."
+        made.append(Reason("window.line.after_chemotherapy", "W6", words, sources_of(earlier), JUDGEMENT))
+    adjuvant = tuple(p.exposure for p in placed if p.kind is DrugClass.AI and p.advanced is Known.NO)
+    since = advanced_since(chart)
+    if since is not None and adjuvant:
+        ends = [e.end for e in adjuvant]
+        if any(end is None or add_months(end.last, policy.relapse_months) > since.first for end in ends):
+            words = (
+                f"Relapse during or within {policy.relapse_months} months after an adjuvant aromatase inhibitor: "
+                "inside, marked (PADA-1 excluded it, the trial's rule was not found)."
+            )
+            made.append(
+                Reason("window.line.relapse_on_adjuvant", "W6", words, sources_of(adjuvant), ("pada-1-baseline",))
+            )
+    before_cdk = tuple(p.exposure for p in placed if p.advanced is Known.NO and p.kind is DrugClass.CDK46)
+    if before_cdk:
+        words = f"{names_of(before_cdk)} was given as adjuvant therapy before: inside, marked."
+        made.append(Reason("window.line.adjuvant_cdk46", "W6", words, sources_of(before_cdk), JUDGEMENT))
+    return made
+
+
+def no_progression(chart: Chart, placed: tuple[Placed, ...], day: date) -> Clause:
+    """W8: no progression on this line. Progression of the day the line began is taken for its cause."""
+    start = line_start(placed, day)
+    stopped = _stopped_for_progression(placed, day)
+    worse = [s for s in chart.statuses if s.status is Progress.WORSENED and span(s.date)[0] <= day]
+    answers = {id(s): _on_line(s, chart, start, day) for s in worse}
+    sure = [s for s in worse if answers[id(s)] is Known.YES]
+    if sure or any(a is Known.YES for a, _ in stopped):
+        return _progressed(sure, [e for a, e in stopped if a is Known.YES])
+    open_ones = [s for s in worse if answers[id(s)] is Known.UNKNOWN]
+    if open_ones:
+        return _unclear_progression(chart, open_ones)
+    if stopped:
+        words = f"{names_of([e for _, e in stopped])} was stopped for progression; on which line cannot be told."
+        sources = sources_of([e for _, e in stopped])
+        reason = Reason("window.progression.stop_unclear", "W8", words, sources, TRIAL)
+        return Clause("W8", Known.UNKNOWN, (reason,), settle=("whether the progression was on this line",))
+    gaps = missing_parts(chart, Part.STATUS)
+    if gaps:
+        words = not_found("Progression", gaps)
+        reason = Reason("window.progression.not_read", "W8", f"{words}.", (), TRIAL)
+        return Clause("W8", Known.UNKNOWN, (reason,), settle=("the disease status (not read completely)",))
+    relevant = [s for s in chart.statuses if start is None or span(s.date)[1] >= start[0]]
+    sources = merged(*(s.sources for s in relevant))
+    reasons = [Reason("window.progression.none", "W8", "No progression is recorded on this line.", sources, TRIAL)]
+    for s in sorted(relevant, key=lambda s: (str(s.date), order_of(s.sources))):
+        if s.status is Progress.EQUIVOCAL_IMAGING and span(s.date)[0] <= day:
+            words = f"Imaging was equivocal {date_words(s.date)}: not progression, but settle it before deciding."
+            reasons.append(Reason("window.progression.equivocal", "W8", words, s.sources, JUDGEMENT))
+    return Clause("W8", Known.YES, tuple(reasons))
+
+
+def _stopped_for_progression(placed: Sequence[Placed], day: date) -> list[tuple[Known, Exposure]]:
+    """Drugs of the endocrine line that were stopped because the disease progressed."""
+    found: list[tuple[Known, Exposure]] = []
+    for p in placed:
+        e = p.exposure
+        if p.kind not in FOLLOWED or e.stop_reason is not StopReason.PROGRESSION or e.ongoing is True:
+            continue
+        over = Known.YES if e.ongoing is False and e.end is None else not_after(span(e.end), (day, day))
+        answer = all_of(p.advanced, over, not_after(p.begun, (day, day)))
+        if answer is not Known.NO:
+            found.append((answer, e))
+    return found
+
+
+def _contradicted(status: DiseaseStatus, chart: Chart) -> bool:
+    """No progression is recorded for what may be the same day."""
+    day = span(status.date)
+    calm = (s for s in chart.statuses if s.status in (Progress.STABLE, Progress.IMPROVED))
+    return status.date is not None and any(
+        s.date is not None and span(s.date)[0] <= day[1] and day[0] <= span(s.date)[1] for s in calm
+    )
+
+
+def _on_line(status: DiseaseStatus, chart: Chart, start: Span | None, day: date) -> Known:
+    if start is None:
+        return Known.UNKNOWN
+    when = span(status.date)
+    answer = all_of(before(start, when), not_after(when, (day, day)))
+    if answer is Known.YES and _contradicted(status, chart):
+        return Known.UNKNOWN
+    return answer
+
+
+def _progressed(sure: list[DiseaseStatus], stopped: list[Exposure]) -> Clause:
+    dates = [s.date for s in sure if s.date is not None] + [e.end for e in stopped if e.end is not None]
+    first: PartialDate | None = min(dates, key=lambda d: (d.last, d.first), default=None)
+    on = f" {date_words(first)}" if first is not None else ""
+    words = (
+        f"Progression recorded{on}: from then on ESR1 testing is for choosing the next treatment, not for this window."
+    )
+    sources = merged(sources_of(stopped), *(s.sources for s in sure))
+    reason = Reason("window.progression.recorded", "W8", words, sources, ("chmp-opinion",))
+    return Clause("W8", Known.NO, (reason,), since=first.last if first is not None else None)
+
+
+def _unclear_progression(chart: Chart, found: list[DiseaseStatus]) -> Clause:
+    status = min(found, key=lambda s: (span(s.date), order_of(s.sources)))
+    sources = merged(*(s.sources for s in found))
+    on = date_words(status.date)
+    if status.date is None:
+        code, words = "undated", "Progression is recorded without a date."
+        settle = "when the recorded progression was (no date)"
+    elif _contradicted(status, chart):
+        code, words = "conflict", f"Progression and no progression are both recorded for {on}."
+        settle = f"the disease status of {on} (contradictory)"
+    else:
+        code, words = "date_unclear", f"Progression is recorded for {on}; whether on this line cannot be told."
+        settle = "whether the recorded progression was on this line"
+    return Clause(
+        "W8", Known.UNKNOWN, (Reason(f"window.progression.{code}", "W8", words, sources, TRIAL),), settle=(settle,)
+    )
