@@ -19,6 +19,7 @@ from smart_app.web.log import configure
 from smart_app.web.settings import Settings
 
 HOST = "127.0.0.1"
+_WAY_ROUND = "Choose others: make demo PORT=8010 EHR_PORT=8011"
 
 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,7 +41,7 @@ def _free(port: int, name: str) -> None:
             raise AppError(
                 f"Port {port} on {HOST} is in use, so the {name} cannot start.",
                 code="demo.port_in_use",
-                advice="Choose others: make demo PORT=8010 EHR_PORT=8011",
+                advice=_WAY_ROUND,
             ) from error
 
 
@@ -65,7 +66,21 @@ auth = "none"
 """
 
 
+def _loaded_on(file: Path, day: date) -> date:
+    """The day from which the loaded patients' dates count; noted at the first start."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(day.isoformat(), encoding="utf-8")
+    return date.fromisoformat(file.read_text(encoding="utf-8").strip())
+
+
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.port == arguments.ehr_port:
+        raise AppError(
+            f"The app and the sandbox EHR cannot both have port {arguments.port}.",
+            code="demo.same_port",
+            advice=_WAY_ROUND,
+        )
     _free(arguments.port, "app")
     _free(arguments.ehr_port, "sandbox EHR")
     data: Path = arguments.data
@@ -80,9 +95,14 @@ def run(arguments: argparse.Namespace) -> int:
         create_server(create_app(settings), host=HOST, port=arguments.port, threads=8, ident=None),
         create_server(sandbox, host=HOST, port=arguments.ehr_port, threads=16, ident=None),
     ]
+    loaded = _loaded_on(data / "ehr" / "day", day)
     for server in servers:
         threading.Thread(target=server.run, daemon=True).start()
     print(f"Open {ehr_url}/ in a browser and choose a patient. Ctrl-C stops everything.", flush=True)
+    if loaded != day and not arguments.fhir:
+        print(
+            f"The patients' dates count from {loaded}, when they were loaded; to renew them: rm -r {data}", flush=True
+        )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime
 from smart_app.errors import FhirError
 from smart_app.fhir.client import FhirClient, expect, failure
 from smart_app.fhir.gate import Gate
-from smart_app.fhir.reading.record import Json, reference_of
-from smart_app.sandbox.fhirstore import TYPES
+from smart_app.fhir.reading.record import Json, items, obj, reference_of
+from smart_app.fhir.writing.stored import own_plans
+from smart_app.sandbox.fhirsearch import TYPES
 from smart_app.sandbox.patients import TAG, everybody
 
 
@@ -47,8 +48,11 @@ def load(arguments: argparse.Namespace) -> int:
             {"resource": r, "request": {"method": "PUT", "url": reference_of(r)}} for r in _in_order(one.resources)
         ]
         bundle: Json = {"resourceType": "Bundle", "type": "transaction", "entry": entry}
-        answer = client.send("POST", "", body=bundle, timeout=60)
-        expect(answer, "Bundle")
+        try:
+            expect(client.send("POST", "", body=bundle, timeout=60), "Bundle")
+        except FhirError as error:
+            said = f"{one.id} was not loaded: {error.message}"
+            raise FhirError(said, code=error.code, advice=error.advice) from error
         print(f"loaded {one.id}: {len(entry)} resources")
     return 0
 
@@ -57,18 +61,37 @@ def _in_order(resources: list[Json]) -> list[Json]:
     return sorted(resources, key=lambda r: TYPES.index(r["resourceType"]))
 
 
-def unload(arguments: argparse.Namespace) -> int:
-    """Deletes by tag. A server that refuses while others refer to it is asked again, as long as anything goes.
+def _tagged(client: FhirClient, kind: str) -> list[Json]:
+    """What carries our tag. A server that does not heed ``_tag`` loses nothing: the tag is looked at again."""
+    entries, record = client.search(kind, [("_tag", f"{TAG['system']}|{TAG['code']}"), ("_count", "200")])
+    if not record.complete and record.error_code != "fhir.not_found":
+        raise FhirError(f"{kind} could not be listed: {record.error}", code=record.error_code)
+    return [r for _, r in entries if any(_is_tag(t) for t in items(obj(r.get("meta")).get("tag")))]
 
+
+def _is_tag(tag: Json) -> bool:
+    return tag.get("system") == TAG["system"] and tag.get("code") == TAG["code"]
+
+
+def _plans(client: FhirClient) -> list[Json]:
+    """What this app wrote for the sandbox patients: it would keep a server from letting go of them."""
+    found = []
+    for patient in _tagged(client, "Patient"):
+        entries, _ = client.search("CarePlan", [("patient", patient["id"])])
+        found += own_plans([r for _, r in entries if r.get("resourceType") == "CarePlan"], patient["id"])
+    return found
+
+
+def unload(arguments: argparse.Namespace) -> int:
+    """Deletes by tag, with the plans that this app wrote for these patients.
+
+    A server that refuses while others refer to it is asked again, as long as anything goes.
     Exit code 1 where something stayed.
     """
     client = client_of(arguments.fhir)
-    left: list[str] = []
+    left = [reference_of(plan) for plan in _plans(client)]
     for kind in ("CarePlan", "Provenance", *reversed(TYPES)):
-        entries, record = client.search(kind, [("_tag", f"{TAG['system']}|{TAG['code']}"), ("_count", "200")])
-        if not record.complete and record.error_code != "fhir.not_found":
-            raise FhirError(f"{kind} could not be listed: {record.error}", code=record.error_code)
-        left += [reference_of(resource) for _, resource in entries]
+        left += [reference_of(resource) for resource in _tagged(client, kind)]
     left, removed = list(dict.fromkeys(left)), 0
     refusals: dict[str, str] = {}
     while left:

@@ -6,174 +6,42 @@ context (patient, encounter, user) is minted there and comes back in ``launch``.
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
-import threading
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.oauth2.rfc6749 import ClientMixin, grants
+from authlib.oauth2.rfc6749 import grants
 from authlib.oauth2.rfc6749.errors import InvalidClientError, OAuth2Error
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.core.grants import OpenIDCode
-from flask import Flask, Response, jsonify, redirect, render_template_string, request
+from flask import Flask, Response, jsonify, render_template, request
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 from werkzeug.wrappers import Response as Answer
 
 from smart_app.fhir.reading.record import Json
-from smart_app.sandbox.fhirstore import Refused
+from smart_app.sandbox import mischief
+from smart_app.sandbox.registry import Client, Code, Context, Sessions, Token, load_signing_key
+
+__all__ = ["Client", "Context", "Sessions", "Token", "install", "load_signing_key"]
 
 os.environ.setdefault("AUTHLIB_INSECURE_TRANSPORT", "1")  # the sandbox speaks http on the loopback only
 
-METHODS = {
-    "none": ["none"],
-    "client_secret_basic": ["client_secret_basic"],
-    "client_secret_post": ["client_secret_post"],
-    "private_key_jwt": ["client_assertion_jwt", "private_key_jwt"],
-}
 
-
-@dataclass
-class Client(ClientMixin):  # type: ignore[misc]
-    """One registered app."""
-
-    client_id: str
-    redirect_uris: list[str]
-    method: str = "none"
-    secret: str = ""
-    jwks: Json | None = None
-
-    def get_client_id(self) -> str:
-        return self.client_id
-
-    def get_default_redirect_uri(self) -> str:
-        return self.redirect_uris[0]
-
-    def get_allowed_scope(self, scope: str) -> str:
-        return scope or ""
-
-    def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return redirect_uri in self.redirect_uris
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        return secrets.compare_digest(self.secret, client_secret)
-
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002 - Authlib's signature
-        return method in METHODS[self.method]
-
-    def check_response_type(self, response_type: str) -> bool:
-        return response_type == "code"
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type in ("authorization_code", "refresh_token")
-
-
-@dataclass
-class Context:
-    """What the EHR has open: the launch context. Also the "user" in Authlib's sense."""
-
-    patient: str | None
-    encounter: str | None = None
-    user: str = "Practitioner/sandbox-oncologist"
-    banner: bool = True
-
-
-@dataclass
-class Code:
-    code: str
-    client_id: str
-    redirect_uri: str
-    scope: str
-    context: Context
-    nonce: str | None
-    code_challenge: str | None
-    code_challenge_method: str | None
-    expires: float
-
-    def get_redirect_uri(self) -> str:
-        return self.redirect_uri
-
-    def get_scope(self) -> str:
-        return self.scope
-
-    def get_nonce(self) -> str | None:
-        return self.nonce
-
-    def get_auth_time(self) -> int:
-        return int(time.time())
-
-    def get_acr(self) -> None:
-        return None
-
-    def get_amr(self) -> None:
-        return None
-
-
-@dataclass
-class Token:
-    client_id: str
-    scope: str
-    context: Context
-    expires: float
-    refresh: str | None = None
-    access: str = ""
-    revoked: bool = False
-
-    def check_client(self, client: Client) -> bool:
-        return client.client_id == self.client_id
-
-    def get_scope(self) -> str:
-        return self.scope
-
-    def is_expired(self) -> bool:
-        return time.time() > self.expires
-
-    def is_revoked(self) -> bool:
-        return self.revoked
-
-
-@dataclass
-class Sessions:
-    """Launches, codes and tokens of the running sandbox; gone when it stops."""
-
-    clients: dict[str, Client]
-    key: RSAKey
-    issuer: str  # the FHIR base
-    lifetime: int = 3600
-    launches: dict[str, Context] = field(default_factory=dict)
-    codes: dict[str, Code] = field(default_factory=dict)
-    tokens: dict[str, Token] = field(default_factory=dict)
-    refreshes: dict[str, Token] = field(default_factory=dict)
-    jtis: set[str] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def launch(self, context: Context) -> str:
-        token = secrets.token_urlsafe(16)
-        self.launches[token] = context
-        return token
-
-
-def load_signing_key(file: Path) -> RSAKey:
-    """The sandbox's id_token key, made once per data folder."""
-    if file.exists():
-        return RSAKey.import_key(json.loads(file.read_text()))
-    key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256", "kid": secrets.token_hex(8)})
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(key.as_dict(private=True)))
-    file.chmod(0o600)
-    return key
-
-
-def install(app: Flask, sessions: Sessions, prefix: str = "/auth", fhir: str = "/fhir", patients: Any = None) -> None:
-    """Adds discovery, authorize, token, revoke and JWKS to the app. ``patients``: () -> [(id, name)] for the picker."""
+def install(
+    app: Flask,
+    sessions: Sessions,
+    patients: Callable[[], list[tuple[str, str]]],
+    prefix: str = "/auth",
+    fhir: str = "/fhir",
+) -> None:
+    """Adds discovery, authorize, token, revoke and JWKS to the app. ``patients``: id and name, for the picker."""
     root = sessions.issuer.removesuffix(fhir)
 
     def save_token(token: Json, req: Any) -> None:
@@ -258,17 +126,17 @@ def install(app: Flask, sessions: Sessions, prefix: str = "/auth", fhir: str = "
             return claims
 
     class Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
-        def get_audiences(self) -> list[str]:
-            return [f"{root}{prefix}/token"]
-
-        def process_assertion_claims(self, assertion: str, resolve_key: Any) -> Json:
-            # SMART asks for RS384 and ES384, which are not among the decoder's defaults
+        def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> Any:
+            """As Authlib's, with the algorithms that SMART asks for: its own choice leaves both out."""
             try:
                 claims = jwt.decode(assertion, resolve_key, algorithms=["RS384", "ES384"]).claims
             except (JoseError, ValueError) as error:
-                raise InvalidClientError(description="The assertion is not valid.") from error
+                raise InvalidClientError(description="The assertion's signature is wrong.") from error
             self.verify_claims(claims)
-            return dict(claims)
+            return claims
+
+        def get_audiences(self) -> list[str]:
+            return [f"{root}{prefix}/token"]
 
         def validate_jti(self, claims: Json, jti: str) -> bool:
             key = f"{claims['sub']} {jti}"
@@ -289,6 +157,10 @@ def install(app: Flask, sessions: Sessions, prefix: str = "/auth", fhir: str = "
         def revoke_token(self, token: Token, req: Any) -> None:  # noqa: ARG002 - Authlib's signature
             token.revoked = True
 
+    class Issuer(IssuerParameter):  # type: ignore[misc]
+        def get_issuer(self) -> str:
+            return sessions.issuer
+
     app.config["OAUTH2_REFRESH_TOKEN_GENERATOR"] = True
     app.config["OAUTH2_TOKEN_EXPIRES_IN"] = {
         "authorization_code": sessions.lifetime,
@@ -299,6 +171,7 @@ def install(app: Flask, sessions: Sessions, prefix: str = "/auth", fhir: str = "
     server.register_grant(CodeGrant, [IdToken(), CodeChallenge(required=True)])
     server.register_grant(Refresh)
     server.register_endpoint(Revoke)
+    server.register_extension(Issuer())
 
     @app.get(f"{fhir}/.well-known/smart-configuration")
     def smart_configuration() -> Response:
@@ -318,6 +191,7 @@ def install(app: Flask, sessions: Sessions, prefix: str = "/auth", fhir: str = "
                 "grant_types_supported": ["authorization_code", "refresh_token"],
                 "response_types_supported": ["code"],
                 "code_challenge_methods_supported": ["S256"],
+                "authorization_response_iss_parameter_supported": True,
                 "scopes_supported": [
                     "openid",
                     "fhirUser",
@@ -366,12 +240,13 @@ def install(app: Flask, sessions: Sessions, prefix: str = "/auth", fhir: str = "
             context = Context(values["picked"])
         else:
             hidden = [(k, v) for k, v in values.items(multi=True) if k != "picked"]
-            return render_template_string(_PICKER, hidden=hidden, patients=patients() if patients else []), 200
-        return server.create_authorization_response(grant=grant, grant_user=context)  # type: ignore[no-any-return]
+            return render_template("picker.html", hidden=hidden, patients=patients()), 200
+        answer = server.create_authorization_response(grant=grant, grant_user=context)
+        return mischief.at_authorize(context.mischief, answer)
 
     @app.post(f"{prefix}/token")
     def token() -> Answer:
-        return server.create_token_response()  # type: ignore[no-any-return]
+        return mischief.at_token(server.create_token_response(), sessions)
 
     @app.post(f"{prefix}/revoke")
     def revoke() -> Answer:
@@ -379,48 +254,4 @@ def install(app: Flask, sessions: Sessions, prefix: str = "/auth", fhir: str = "
 
     @app.get(f"{prefix}/jwks")
     def jwks() -> Response:
-        return jsonify({"keys": [sessions.key.as_dict(private=False)]})
-
-    @app.get(f"{prefix}/start/<launch_token>")
-    def start(launch_token: str) -> Answer:  # a stable address for tests: the launch itself is in the app
-        return redirect(f"/?launch={launch_token}")
-
-
-_PICKER = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Choose a patient</title>
-<link rel="stylesheet" href="/static/launcher.css"><main><h1>Choose a patient</h1><form method="post">
-{% for key, value in hidden %}<input type="hidden" name="{{ key }}" value="{{ value }}">{% endfor %}
-<ul>{% for ident, name in patients %}
-<li><button name="picked" value="{{ ident }}">{{ name }}</button></li>{% endfor %}</ul>
-</form></main></html>"""
-
-
-def guard_for(sessions: Sessions) -> Any:
-    """The FHIR interface's guard: bearer token, its scopes, and the patient it was issued for."""
-    letters = {"read": "r", "search": "s", "create": "c", "update": "u", "delete": "d"}
-    shared = {"Practitioner", "PractitionerRole", "Organization", "Medication"}
-
-    def guard(interaction: str, kind: str, patient: str | None) -> None:
-        header = request.headers.get("Authorization", "")
-        token = sessions.tokens.get(header.removeprefix("Bearer ")) if header.startswith("Bearer ") else None
-        if token is None or token.is_expired() or token.revoked:
-            raise Refused(401, "login", "A valid bearer token is needed.")
-        scopes = token.scope.split()
-        if kind in shared and interaction == "read" and ("fhirUser" in scopes or kind == "Medication"):
-            return
-        if not any(_covers(s, kind, letters.get(interaction, "-")) for s in scopes):
-            raise Refused(403, "forbidden", f"The token does not allow to {interaction} {kind}.")
-        if patient is not None and patient != f"Patient/{token.context.patient}":
-            raise Refused(403, "forbidden", "The token was issued for another patient.")
-        if patient is None and interaction == "search" and kind not in shared:
-            raise Refused(403, "forbidden", "A search needs the patient.")
-
-    return guard
-
-
-def _covers(scope: str, kind: str, letter: str) -> bool:
-    context, _, rest = scope.partition("/")
-    name, _, access = rest.partition(".")
-    if context not in ("patient", "user") or name not in (kind, "*"):
-        return False
-    old = {"read": "rs", "write": "cud", "*": "cruds"}
-    return letter in old.get(access, access)
+        return jsonify({"keys": [key.as_dict(private=False) for key in sessions.published()]})

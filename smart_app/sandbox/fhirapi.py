@@ -9,15 +9,16 @@ from urllib.parse import parse_qsl
 from flask import Blueprint, Response, request
 
 from smart_app.fhir import jsontext
-from smart_app.fhir.reading.record import Json, items, obj, text
-from smart_app.sandbox.fhirstore import INCLUDES, TYPES, FhirStore, Refused, patient_of
+from smart_app.fhir.reading.record import Json, obj, text
+from smart_app.sandbox.bundles import carry_out, outcome
+from smart_app.sandbox.capability import capability_statement
+from smart_app.sandbox.fhirsearch import INCLUDES
+from smart_app.sandbox.fhirstore import FhirStore, Refused, patient_of
+from smart_app.sandbox.habits import PLAIN, Habits, Worn, as_reported_order
 
-PAGE = 50
-MAX_PAGE = 200
-SEARCHED = ("_id", "_tag", "category", "code", "identifier", "intent", "name", "patient", "status", "subject")
-
-# (interaction, type, patient) -> None, or Refused: who may do what; the open base lets everything pass
+# (interaction, type, patient) -> None, or Refused: who may do what; an open base lets everything pass
 Guard = Callable[[str, str, "str | None"], None]
+_ALL = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def answer(status: int, body: Json | None, **headers: str) -> Response:
@@ -28,22 +29,37 @@ def answer(status: int, body: Json | None, **headers: str) -> Response:
 
 
 def refused(error: Refused) -> Response:
-    issue = {"severity": "error", "code": error.code, "diagnostics": error.words}
-    return answer(error.status, {"resourceType": "OperationOutcome", "issue": [issue]})
+    return answer(error.status, outcome(error))
 
 
 def fhir_blueprint(
-    name: str, prefix: str, store: FhirStore, guard: Guard, security: Callable[[], Json | None]
+    name: str,
+    prefix: str,
+    store: FhirStore,
+    guard: Guard,
+    security: Callable[[], Json | None],
+    habits: Habits = PLAIN,
 ) -> Blueprint:
     """The interface at one base; ``guard`` decides about each interaction before it happens."""
     api = Blueprint(name, __name__, url_prefix=prefix)
+    worn = Worn(habits)
 
     def base() -> str:
         return request.host_url.rstrip("/") + prefix
 
     @api.errorhandler(Refused)
     def on_refused(error: Refused) -> Response:
-        return refused(error)
+        return answer(error.status, None) if error.status in habits.bodiless else refused(error)
+
+    @api.before_request
+    def throttled() -> Response | None:
+        limit = worn.throttle(request.full_path)
+        if limit is None or request.path.endswith("/metadata"):
+            return None
+        made = on_refused(Refused(limit[0], "throttled", "Too many requests."))
+        if limit[1]:
+            made.headers["Retry-After"] = limit[1]
+        return made
 
     def body() -> Any:
         try:
@@ -51,121 +67,168 @@ def fhir_blueprint(
         except ValueError as error:
             raise Refused(400, "invalid", "The body is not JSON.") from error
 
+    def sent(interaction: str, kind: str) -> Any:
+        """The body of a write, once the writer may write it."""
+        worn.check(kind, [], interaction)
+        resource = body()
+        guard(interaction, kind, patient_of(resource) if isinstance(resource, dict) else None)
+        return resource
+
     def owned(resource: Json, interaction: str) -> Json:
         guard(interaction, text(resource.get("resourceType")) or "", patient_of(resource))
         return resource
+
+    def looked_up(kind: str, ident: str, version: int | None = None) -> Json:
+        worn.check(kind, [], "read")
+        guard("read", kind, None)
+        if kind == "MedicationRequest" and ident.startswith("reported-") and "MedicationStatement" in habits.absent:
+            return owned(as_reported_order(store.read("MedicationStatement", ident.removeprefix("reported-"))), "read")
+        return owned(store.read(kind, ident, version), "read")
 
     def written(resource: Json, status: int) -> Response:
         kind, ident, version = resource["resourceType"], resource["id"], resource["meta"]["versionId"]
         where = f"{base()}/{kind}/{ident}/_history/{version}"
         shown = None if "return=minimal" in request.headers.get("Prefer", "") else resource
-        return answer(status, shown, ETag=f'W/"{version}"', Location=where, Last_Modified="")
+        return answer(status, shown, ETag=f'W/"{version}"', Location=where)
 
     @api.get("/metadata")
     def metadata() -> Response:
-        return answer(200, capability_statement(base(), security()))
+        return answer(200, capability_statement(base(), security(), habits))
 
     @api.get("/<kind>/<ident>")
     def read(kind: str, ident: str) -> Response:
-        guard("read", kind, None)
-        found = owned(store.read(kind, ident), "read")
-        return answer(200, found, ETag=f'W/"{found["meta"]["versionId"]}"')
+        found = looked_up(kind, ident)
+        return answer(200, found, ETag=f'W/"{obj(found.get("meta")).get("versionId")}"')
 
     @api.get("/<kind>/<ident>/_history/<int:version>")
     def vread(kind: str, ident: str, version: int) -> Response:
-        guard("read", kind, None)
-        return answer(200, owned(store.read(kind, ident, version), "read"))
+        return answer(200, looked_up(kind, ident, version), ETag=f'W/"{version}"')
 
     @api.get("/<kind>/<ident>/_history")
     def history(kind: str, ident: str) -> Response:
+        worn.check(kind, [], "read")
         guard("read", kind, None)
-        found = [owned(r, "read") for r in store.history(kind, ident)]
-        entry = [{"fullUrl": f"{base()}/{kind}/{ident}", "resource": r} for r in found]
-        return answer(200, {"resourceType": "Bundle", "type": "history", "total": len(found), "entry": entry})
+        entry: list[Json] = []
+        for version, at, resource in store.history(kind, ident):
+            method = "DELETE" if resource is None else "PUT" if version > 1 else "POST"
+            here = f"{kind}/{ident}" if method != "POST" else kind
+            how = {"request": {"method": method, "url": here}, "response": {"status": "200 OK", "lastModified": at}}
+            kept = {} if resource is None else {"resource": owned(resource, "read")}
+            entry.append({"fullUrl": f"{base()}/{kind}/{ident}", **kept, **how})
+        return answer(200, {"resourceType": "Bundle", "type": "history", "total": len(entry), "entry": entry})
 
     @api.get("/<kind>")
     def search(kind: str) -> Response:
-        params = parse_qsl(request.query_string.decode(), keep_blank_values=True)
-        named = next((v for k, v in params if k in ("patient", "subject")), None)
-        if kind == "Patient":
-            named = next((v for k, v in params if k == "_id"), named)
-        owner = None if named is None else f"Patient/{named.removeprefix('Patient/')}"
-        guard("search", kind, owner)
-        count, include, wanted = PAGE, None, []
+        if "_getpages" in request.args:  # where next links are relative, they come back to the type
+            return pages()
+        params = parse_qsl(request.query_string.decode("utf-8", "replace"), keep_blank_values=True)
+        check_search(guard, kind, params)
+        worn.check(kind, params, "search")
+        count, included, wanted = habits.page, False, []
         for key, value in params:
             if key == "_count":
                 if not value.isdigit():
                     raise Refused(400, "invalid", "_count must be a number.")
-                count = max(1, min(MAX_PAGE, int(value)))
+                count = max(1, min(habits.largest, int(value)))
             elif key == "_include":
-                include = value
-                if value not in INCLUDES:
+                if value not in INCLUDES or not value.startswith(f"{kind}:"):
                     raise Refused(400, "not-supported", f"_include={value} is not supported.")
-            else:
+                included = True
+            elif key != "_format":
                 wanted.append((key, value))
-        found = [r for r in store.matches(kind, wanted) if _allowed(guard, kind, r)]
-        extra = _included(store, found) if include else []
-        return page(found, extra, len(found), count)
+        found = [r for r in _held(store, habits, kind, wanted) if _allowed(guard, kind, r)]
+        return page(found, list(_drugs(store, found).values()) if included else [], len(found), count)
 
-    @api.get("")
+    @api.get("", strict_slashes=False)
     def pages() -> Response:
-        key = request.args.get("_getpages", "")
-        rest, extra, total, count = store.take_page(key)
-        for resource in rest[:1]:
+        rest, extra, total, count = store.take_page(request.args.get("_getpages", ""))
+        for resource in rest:
             guard("search", resource["resourceType"], patient_of(resource))
         return page(rest, extra, total, int(count))
 
     def page(rest: list[Json], extra: list[Json], total: int, count: int) -> Response:
         now, later = rest[:count], rest[count:]
-        entry = [_entry(base(), r, "match") for r in now]
         needed = {text(obj(r.get("medicationReference")).get("reference")) for r in now}
+        entry = [_entry(base(), r, "match") for r in now]
         entry += [_entry(base(), r, "include") for r in extra if f"{r['resourceType']}/{r['id']}" in needed]
-        bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": total, "entry": entry}
+        if habits.outcome is not None:
+            severity, code, words = habits.outcome
+            issue = {"severity": severity, "code": code, "diagnostics": words}
+            notice: Json = {"resourceType": "OperationOutcome", "issue": [issue]}
+            entry.append({"resource": notice, "search": {"mode": "outcome"}})
+        bundle: Json = {"resourceType": "Bundle", "type": "searchset", "entry": entry}
+        if habits.total:
+            bundle["total"] = total
         bundle["link"] = [{"relation": "self", "url": request.url}]
         if later:
-            key = store.keep_page(later, extra, total, str(count))
-            bundle["link"].append({"relation": "next", "url": f"{base()}?_getpages={key}"})
+            again = now[-1:] if habits.overlap and count > 1 else []
+            key = store.keep_page([*again, *later], extra, total, str(count))
+            if worn.loses(request.full_path):
+                store.expire_page(key)
+            bundle["link"].append({"relation": "next", "url": worn.link(base(), later[0]["resourceType"], key)})
         return answer(200, bundle)
 
     @api.post("/<kind>")
     def create(kind: str) -> Response:
-        resource = body()
-        guard("create", kind, patient_of(resource) if isinstance(resource, dict) else None)
+        resource = sent("create", kind)
         made, fresh = store.create(kind, resource, request.headers.get("If-None-Exist"))
-        return written(made, 201 if fresh else 200)
+        return written(owned(made, "create"), 201 if fresh else 200)
 
     @api.put("/<kind>/<ident>")
     def update(kind: str, ident: str) -> Response:
-        resource = body()
-        guard("update", kind, patient_of(resource) if isinstance(resource, dict) else None)
-        try:
-            owned(store.read(kind, ident), "update")
-        except Refused as error:
-            if error.status not in (404, 410):
-                raise
+        resource = sent("update", kind)
+        _check_there(store, kind, ident, owned, "update")
         made, fresh = store.update(kind, ident, resource, request.headers.get("If-Match"))
         return written(made, 201 if fresh else 200)
 
     @api.delete("/<kind>/<ident>")
     def delete(kind: str, ident: str) -> Response:
+        worn.check(kind, [], "delete")
         guard("delete", kind, None)
+        _check_there(store, kind, ident, owned, "delete")
         store.delete(kind, ident)
         return answer(204, None)
 
-    @api.post("")
+    @api.post("", strict_slashes=False)
     def bundle() -> Response:
         guard("transaction", "Bundle", None)
-        sent = body()
-        if not isinstance(sent, dict) or sent.get("type") != "transaction":
-            raise Refused(400, "not-supported", "Only a transaction Bundle is accepted here.")
-        return answer(200, _transaction(store, base(), sent))
+        worn.check("Bundle", [], "update")
+        return answer(200, carry_out(store, base(), body()))
+
+    @api.route("", methods=_ALL[2:], strict_slashes=False)
+    @api.route("/<path:rest>", methods=_ALL)
+    def unserved(rest: str = "") -> Response:
+        known = rest.count("/") < 2
+        raise Refused(
+            405 if known else 404,
+            "not-supported",
+            f"This server does not serve {request.method} {'here' if known else 'at this address'}.",
+        )
 
     return api
 
 
+def check_search(guard: Guard, kind: str, params: list[tuple[str, str]]) -> None:
+    """A search names the token's patient, or ids: then what is found is checked entry by entry."""
+    named = [v for k, v in params if k in ("patient", "subject") or (k == "_id" and kind == "Patient")]
+    for owner in (part for value in named for part in value.split(",")):
+        guard("search", kind, f"Patient/{owner.removeprefix('Patient/')}")
+    if not named:
+        guard("read" if any(k == "_id" for k, _ in params) else "search", kind, None)
+
+
+def _check_there(store: FhirStore, kind: str, ident: str, owned: Callable[[Json, str], Json], interaction: str) -> None:
+    """What is overwritten or deleted must be the writer's to change, too."""
+    try:
+        owned(store.read(kind, ident), interaction)
+    except Refused as error:
+        if error.status not in (404, 410):
+            raise
+
+
 def _allowed(guard: Guard, kind: str, resource: Json) -> bool:
     try:
-        guard("read", kind, patient_of(resource))
+        guard("search", kind, patient_of(resource))
     except Refused:
         return False
     return True
@@ -176,70 +239,24 @@ def _entry(base: str, resource: Json, mode: str) -> Json:
     return {"fullUrl": url, "resource": resource, "search": {"mode": mode}}
 
 
-def _included(store: FhirStore, found: list[Json]) -> list[Json]:
-    wanted = {text(obj(r.get("medicationReference")).get("reference")) or "" for r in found}
-    made = []
-    for reference in sorted(w for w in wanted if w.startswith("Medication/")):
-        try:
-            made.append(store.read(*reference.split("/", 1)))  # type: ignore[arg-type]
-        except Refused:
-            continue
+def _held(store: FhirStore, habits: Habits, kind: str, wanted: list[tuple[str, str]]) -> list[Json]:
+    """What this server holds of a type, with its habits on."""
+    native = store.matches(kind, wanted)
+    translated = kind == "MedicationRequest" and "MedicationStatement" in habits.absent
+    kept = [(n, v) for n, v in wanted if n != "intent"]
+    statements = store.matches("MedicationStatement", kept) if translated else []
+    found = habits.shown(kind, native, statements)
+    return habits.inlined(found, _drugs(store, found)) if habits.inline_drugs else found
+
+
+def _drugs(store: FhirStore, found: list[Json]) -> dict[str, Json]:
+    """Medication by reference, as far as the found resources name one."""
+    made = {}
+    for resource in found:
+        reference = text(obj(resource.get("medicationReference")).get("reference")) or ""
+        if reference.startswith("Medication/") and reference not in made:
+            try:
+                made[reference] = store.read("Medication", reference.removeprefix("Medication/"))
+            except Refused:
+                continue
     return made
-
-
-def _transaction(store: FhirStore, base: str, sent: Json) -> Json:
-    """PUT and POST entries, all or nothing."""
-    results = []
-    with store.transaction():
-        for entry in items(sent.get("entry")):
-            how = obj(entry.get("request"))
-            method, url = how.get("method"), text(how.get("url")) or ""
-            kind, _, ident = url.partition("/")
-            if method == "PUT" and ident:
-                made, fresh = store.update(kind, ident, entry.get("resource"), text(how.get("ifMatch")))
-            elif method == "POST" and not ident:
-                made, fresh = store.create(kind, entry.get("resource"), text(how.get("ifNoneExist")))
-            else:
-                raise Refused(
-                    400, "not-supported", f"A transaction here takes PUT with id and POST, not {method} {url}."
-                )
-            where = f"{base}/{kind}/{made['id']}/_history/{made['meta']['versionId']}"
-            status = "201 Created" if fresh else "200 OK"
-            results.append(
-                {"response": {"status": status, "location": where, "etag": f'W/"{made["meta"]["versionId"]}"'}}
-            )
-    return {"resourceType": "Bundle", "type": "transaction-response", "entry": results}
-
-
-def capability_statement(base: str, security: Json | None) -> Json:
-    """Exactly what this interface does."""
-    codes = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
-    kinds = {"_id": "token", "name": "string", "patient": "reference", "subject": "reference"}
-    resources = [
-        {
-            "type": kind,
-            "interaction": [{"code": code} for code in codes],
-            "versioning": "versioned-update",
-            "conditionalCreate": True,
-            "searchInclude": [i for i in INCLUDES if i.startswith(f"{kind}:")],
-            "searchParam": [{"name": n, "type": kinds.get(n, "token")} for n in SEARCHED],
-        }
-        for kind in TYPES
-    ]
-    for resource in resources:
-        if not resource["searchInclude"]:
-            del resource["searchInclude"]
-    rest: Json = {"mode": "server", "resource": resources, "interaction": [{"code": "transaction"}]}
-    if security is not None:
-        rest["security"] = security
-    return {
-        "resourceType": "CapabilityStatement",
-        "status": "active",
-        "date": "2026-11-21",
-        "kind": "instance",
-        "software": {"name": "ESR1 sandbox EHR"},
-        "implementation": {"description": "Embedded sandbox with synthetic patients", "url": base},
-        "fhirVersion": "4.0.1",
-        "format": ["json"],
-        "rest": [rest],
-    }

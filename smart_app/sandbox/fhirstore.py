@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import sqlite3
 import threading
@@ -14,44 +15,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from smart_app.fhir import jsontext
-from smart_app.fhir.reading.record import Json, codings, items, obj, text
+from smart_app.fhir.reading.record import Json, obj
+from smart_app.sandbox.fhirsearch import TYPES, Refused, check_parameters, fits, patient_of
 
-TYPES = (
-    "Patient",
-    "Practitioner",
-    "PractitionerRole",
-    "Organization",
-    "Observation",
-    "DiagnosticReport",
-    "DocumentReference",
-    "Specimen",
-    "Condition",
-    "Procedure",
-    "Medication",
-    "MedicationRequest",
-    "MedicationStatement",
-    "MedicationAdministration",
-    "MedicationDispense",
-    "ServiceRequest",
-    "Appointment",
-    "Encounter",
-    "ImagingStudy",
-    "CarePlan",
-    "Provenance",
-)
-TOKENS = ("code", "category", "status", "identifier", "_tag", "_id", "name", "intent")
-INCLUDES = tuple(
-    f"{kind}:medication"
-    for kind in ("MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense")
-)
-
-
-class Refused(Exception):
-    """An answer that is not the one asked for: HTTP status, issue code, words."""
-
-    def __init__(self, status: int, code: str, words: str) -> None:
-        super().__init__(words)
-        self.status, self.code, self.words = status, code, words
+__all__ = ["TYPES", "FhirStore", "Refused", "patient_of"]
+_KEPT_PAGES = 500
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 
 
 class FhirStore:
@@ -130,36 +99,41 @@ class FhirStore:
         resource: Json = jsontext.loads(found[1])
         return resource
 
-    def history(self, kind: str, ident: str) -> list[Json]:
+    def history(self, kind: str, ident: str) -> list[tuple[int, str, Json | None]]:
+        """(version, time, resource) from the newest on; a deletion has no resource."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT body FROM version WHERE type = ? AND id = ? ORDER BY version DESC", (kind, ident)
+                "SELECT version, at, body FROM version WHERE type = ? AND id = ? ORDER BY version DESC", (kind, ident)
             ).fetchall()
         if not rows:
             raise Refused(404, "not-found", f"{kind}/{ident} is not known.")
-        return [jsontext.loads(row[0]) for row in rows if row[0] is not None]
+        return [(row[0], row[1], None if row[2] is None else jsontext.loads(row[2])) for row in rows]
 
-    def create(self, kind: str, resource: Any, if_none_exist: str | None = None) -> tuple[Json, bool]:
+    def create(
+        self, kind: str, resource: Any, if_none_exist: str | None = None, ident: str | None = None
+    ) -> tuple[Json, bool]:
         """The stored resource and whether it is new (a conditional create may find one)."""
         self._check(kind, resource)
         with self.transaction():
             if if_none_exist:
-                found = self.matches(kind, _parsed(if_none_exist))
+                found = self.matches(kind, parse_qsl(if_none_exist.lstrip("?"), keep_blank_values=True))
                 if len(found) > 1:
                     raise Refused(412, "multiple-matches", "More than one resource matches If-None-Exist.")
                 if found:
                     return found[0], False
-            made = self._write(kind, str(uuid.uuid4()), 1, resource)
+            made = self._write(kind, ident or str(uuid.uuid4()), 1, resource)
         assert made is not None  # noqa: S101 - written just now
         return made, True
 
     def update(self, kind: str, ident: str, resource: Any, if_match: str | None = None) -> tuple[Json, bool]:
         self._check(kind, resource)
+        if not _ID.match(ident):
+            raise Refused(400, "invalid", "The id has letters that a FHIR id cannot have.")
         if resource.get("id") != ident:
             raise Refused(400, "invalid", "The body's id differs from the address.")
         with self.transaction():
             found = self._current(kind, ident)
-            if if_match is not None and (found is None or if_match.strip('W/"') != str(found[0])):
+            if if_match is not None and (found is None or if_match.removeprefix("W/").strip('"') != str(found[0])):
                 raise Refused(412, "conflict", "The resource has changed since it was read.")
             made = self._write(kind, ident, found[0] + 1 if found else 1, resource)
         assert made is not None  # noqa: S101 - written just now
@@ -173,8 +147,7 @@ class FhirStore:
 
     def matches(self, kind: str, params: list[tuple[str, str]]) -> list[Json]:
         """Current resources of a kind that fit every parameter, oldest first."""
-        if kind not in TYPES:
-            raise Refused(404, "not-supported", f"This server does not keep {kind}.")
+        check_parameters(kind, params)
         with self._lock:
             rows = self._db.execute(
                 "SELECT body FROM version v WHERE type = ? AND version = "
@@ -182,62 +155,20 @@ class FhirStore:
                 (kind,),
             ).fetchall()
         found = [jsontext.loads(row[0]) for row in rows if row[0] is not None]
-        return [r for r in found if all(_fits(r, name, value) for name, value in params)]
+        return [r for r in found if all(fits(r, name, value) for name, value in params)]
 
     def keep_page(self, rest: list[Json], included: list[Json], total: int, base: str) -> str:
         key = secrets.token_urlsafe(12)
         self._pages[key] = (rest, included, total, base)
+        while len(self._pages) > _KEPT_PAGES:
+            self._pages.pop(next(iter(self._pages)), None)
         return key
 
     def take_page(self, key: str) -> tuple[list[Json], list[Json], int, str]:
-        if key not in self._pages:
+        kept = self._pages.get(key)
+        if kept is None:
             raise Refused(410, "expired", "These pages have expired; search again.")
-        return self._pages[key]
+        return kept
 
-
-def _parsed(query: str) -> list[tuple[str, str]]:
-    return parse_qsl(query.lstrip("?"), keep_blank_values=True)
-
-
-def patient_of(resource: Json) -> str | None:
-    """``Patient/x`` that a resource belongs to."""
-    if resource.get("resourceType") == "Patient":
-        return f"Patient/{resource.get('id')}"
-    for field in ("subject", "patient"):
-        reference = text(obj(resource.get(field)).get("reference"))
-        if reference is not None:
-            return reference
-    for participant in items(resource.get("participant")):
-        reference = text(obj(participant.get("actor")).get("reference"))
-        if reference is not None and reference.startswith("Patient/"):
-            return reference
-    return None
-
-
-def _fits(resource: Json, name: str, value: str) -> bool:
-    if name in ("patient", "subject"):
-        return patient_of(resource) == (value if "/" in value else f"Patient/{value}")
-    if name == "_id":
-        return resource.get("id") in value.split(",")
-    if name == "name":
-        said = jsontext.dumps(resource.get("name", [])).decode().lower()
-        return value.lower() in said
-    if name == "_tag":
-        return any(_token(value, c.get("system"), c.get("code")) for c in items(obj(resource.get("meta")).get("tag")))
-    if name == "identifier":
-        return any(_token(value, i.get("system"), i.get("value")) for i in items(resource.get("identifier")))
-    if name in ("status", "intent"):
-        return resource.get(name) in value.split(",")
-    if name in ("code", "category"):
-        concepts = items(resource.get(name))
-        return any(
-            _token(part, system, code) for part in value.split(",") for c in concepts for system, code, _ in codings(c)
-        )
-    raise Refused(400, "not-supported", f"This server does not search by {name}.")
-
-
-def _token(wanted: str, system: object, code: object) -> bool:
-    if "|" in wanted:
-        left, right = wanted.split("|", 1)
-        return (not left or left == system) and (not right or right == code)
-    return wanted == code
+    def expire_page(self, key: str) -> None:
+        self._pages.pop(key, None)

@@ -10,34 +10,39 @@ from flask import Blueprint, Response, request
 
 from smart_app.fhir import jsontext
 from smart_app.fhir.reading.record import Json, items, text
-from smart_app.sandbox.auth import Sessions
-from smart_app.sandbox.fhirapi import refused
-from smart_app.sandbox.fhirstore import Refused
+from smart_app.sandbox.fhirapi import Guard, check_search, refused
+from smart_app.sandbox.fhirstore import Refused, patient_of
 from smart_app.sandbox.patients import TAG, everybody
 
 _PASSED = ("If-Match", "If-None-Exist", "Prefer", "Content-Type")
 _RETURNED = ("Content-Type", "ETag", "Location", "Content-Location", "Retry-After", "Last-Modified")
-METHODS = ["GET", "POST", "PUT", "DELETE"]
+_WRITES = {"POST": "create", "PUT": "update"}
+METHODS = ["GET", *_WRITES]
 
 
-def proxy_blueprint(prefix: str, upstream: str, sessions: Sessions) -> Blueprint:
-    """Passes requests that carry a valid token on; the token itself stays here."""
+def proxy_blueprint(prefix: str, upstream: str, guard: Guard) -> Blueprint:
+    """Passes on what the token allows; the token itself stays here."""
     api = Blueprint("proxy", __name__, url_prefix=prefix)
     upstream = upstream.rstrip("/")
+
+    @api.errorhandler(Refused)
+    def on_refused(error: Refused) -> Response:
+        return refused(error)
 
     @api.route("", defaults={"path": ""}, methods=METHODS, strict_slashes=False)
     @api.route("/<path:path>", methods=METHODS)
     def forward(path: str) -> Response:
-        token = sessions.tokens.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
-        if path != "metadata" and (token is None or token.is_expired() or token.revoked):
-            return refused(Refused(401, "login", "A valid bearer token is needed."))
         here = request.host_url.rstrip("/") + prefix
+        if path != "metadata":
+            _check_request(guard, path)
+        if request.method == "PUT":  # what is overwritten must be the token's patient's, too
+            there = requests.get(f"{upstream}/{path}", headers={"Accept": "application/fhir+json"}, timeout=30)
+            _check_answer(guard, upstream, there.content if there.status_code == 200 else b"")
         headers = {n: v for n in _PASSED if (v := request.headers.get(n))} | {"Accept": "application/fhir+json"}
-        url = f"{upstream}/{path}" if path else upstream
         try:
             answer = requests.request(
                 request.method,
-                url,
+                f"{upstream}/{path}" if path else upstream,
                 params=request.query_string,
                 data=request.get_data() or None,
                 headers=headers,
@@ -45,8 +50,11 @@ def proxy_blueprint(prefix: str, upstream: str, sessions: Sessions) -> Blueprint
                 allow_redirects=False,
             )
         except requests.RequestException:
-            return refused(Refused(502, "transient", "The FHIR server behind the sandbox does not answer."))
+            raise Refused(502, "transient", "The FHIR server behind the sandbox does not answer.") from None
         body = answer.content.replace(upstream.encode(), here.encode())
+        body = body.replace(upstream.replace("/", "\\/").encode(), here.encode())  # JSON may write a slash as \/
+        if path != "metadata" and answer.status_code == 200:
+            _check_answer(guard, here, body)
         made = Response(body, answer.status_code)
         for name in _RETURNED:
             if name in answer.headers:
@@ -54,6 +62,36 @@ def proxy_blueprint(prefix: str, upstream: str, sessions: Sessions) -> Blueprint
         return made
 
     return api
+
+
+def _check_request(guard: Guard, path: str) -> None:
+    kind, _, ident = path.partition("/")
+    if request.method in _WRITES:
+        resource = _parsed(request.get_data())
+        owner = patient_of(resource) if resource.get("resourceType") == kind else None
+        guard(_WRITES[request.method], kind, owner)
+    elif ident or not kind:  # a read, or the next page of a search: what comes back is checked
+        guard("read", kind or "Patient", None)
+    else:
+        check_search(guard, kind, list(request.args.items(multi=True)))
+
+
+def _check_answer(guard: Guard, here: str, body: bytes) -> None:
+    """What the server behind gave must be the token's patient's."""
+    found = _parsed(body)
+    entries = items(found.get("entry")) if found.get("resourceType") == "Bundle" else [{"resource": found}]
+    for resource in (e["resource"] for e in entries if isinstance(e.get("resource"), dict)):
+        owner = patient_of(resource)
+        if owner is not None:
+            guard("read", text(resource.get("resourceType")) or "", owner.removeprefix(f"{here}/"))
+
+
+def _parsed(body: bytes) -> Json:
+    try:
+        found = jsontext.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def people_of(upstream: str) -> Callable[[], list[tuple[str, str, str]]]:
@@ -68,10 +106,9 @@ def people_of(upstream: str) -> Callable[[], list[tuple[str, str, str]]]:
                 answer = requests.get(
                     f"{base}/Patient", params=query, headers={"Accept": "application/fhir+json"}, timeout=15
                 )
-                bundle = jsontext.loads(answer.content)
-            except (requests.RequestException, ValueError):
+            except requests.RequestException:
                 continue
-            for entry in items(bundle.get("entry") if isinstance(bundle, dict) else None):
+            for entry in items(_parsed(answer.content).get("entry")):
                 resource = entry.get("resource")
                 if isinstance(resource, dict) and resource.get("resourceType") == "Patient":
                     found.setdefault(text(resource.get("id")) or "", resource)

@@ -12,11 +12,13 @@ from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as Answer
 
 from smart_app.fhir.reading.record import Json
-from smart_app.sandbox import auth, proxy
-from smart_app.sandbox.auth import Client, Context, Sessions, load_signing_key
+from smart_app.sandbox import auth, mischief, proxy
 from smart_app.sandbox.fhirapi import fhir_blueprint
 from smart_app.sandbox.fhirstore import FhirStore
+from smart_app.sandbox.guard import guard_for
+from smart_app.sandbox.habits import VENDORS, Habits
 from smart_app.sandbox.patients import everybody
+from smart_app.sandbox.registry import Client, Context, Sessions, load_signing_key
 
 _HERE = Path(__file__).resolve().parent
 DOCTOR: Json = {
@@ -37,6 +39,7 @@ class Sandbox:
     upstream: str | None = None
     clients: list[Client] = field(default_factory=list)
     lifetime: int = 3600
+    habits: dict[str, Habits] = field(default_factory=lambda: dict(VENDORS))  # open bases below /as/<name>/fhir
 
 
 def load_patients(store: FhirStore, day: date) -> int:
@@ -64,28 +67,42 @@ def create_sandbox(settings: Sandbox) -> Flask:
     own = Client("esr1-demo", [f"{settings.app_url}/callback"])
     sessions = Sessions({c.client_id: c for c in [own, *settings.clients]}, key, issuer, settings.lifetime)
     store: FhirStore | None = None
-    guard = auth.guard_for(sessions)
+    guard = guard_for(sessions)
     security: Callable[[], Json | None] = lambda: _security(settings.base)  # noqa: E731 - a one-line default
     if settings.upstream is None:
         store = FhirStore(settings.data / "fhir.sqlite")
         load_patients(store, settings.day)
         app.register_blueprint(fhir_blueprint("fhir", "/fhir", store, guard, security))
-        app.register_blueprint(fhir_blueprint("open", "/open/fhir", store, lambda *_: None, lambda: None))
+        app.register_blueprint(fhir_blueprint("open", "/open/fhir", store, _open, lambda: None))
+        for name, habits in settings.habits.items():
+            prefix = f"/as/{name}/fhir"
+            app.register_blueprint(fhir_blueprint(name, prefix, store, _open, lambda: None, habits))
         people = _own_people(store, settings.day)
     else:
-        app.register_blueprint(proxy.proxy_blueprint("/fhir", settings.upstream, sessions))
+        app.register_blueprint(proxy.proxy_blueprint("/fhir", settings.upstream, guard))
         people = proxy.people_of(settings.upstream)
-    auth.install(app, sessions, patients=lambda: [(ident, name) for ident, name, _ in people()])
+    auth.install(app, sessions, lambda: [(ident, name) for ident, name, _ in people()])
+    mischief.install(app, sessions)
     app.extensions["sandbox"] = (sessions, store)
 
     @app.get("/")
     def launcher() -> str:
-        return render_template("launcher.html", people=people(), upstream=settings.upstream)
+        chosen = request.args.get("fault", "")
+        found = {"people": people(), "faults": mischief.FAULTS, "chosen": chosen if chosen in mischief.FAULTS else ""}
+        return render_template("launcher.html", upstream=settings.upstream, app=settings.app_url, **found)
 
     @app.post("/launch")
     def launch() -> Answer:
-        token = sessions.launch(Context(request.form.get("patient", "")))
+        patient = request.form.get("patient", "")
+        faults = tuple(f for f in request.form.getlist("fault") if f in mischief.FAULTS)
+        token = sessions.launch(Context(patient, encounter(patient), mischief=faults))
         return redirect(f"{settings.app_url}/launch?{urlencode({'iss': issuer, 'launch': token})}", 303)
+
+    def encounter(patient: str) -> str | None:
+        """The visit that is going on, where the own store knows one."""
+        query = [("patient", patient), ("status", "in-progress")]
+        found = store.matches("Encounter", query) if store is not None else []
+        return found[0]["id"] if found else None
 
     @app.after_request
     def headers(response: Response) -> Response:
@@ -97,6 +114,10 @@ def create_sandbox(settings: Sandbox) -> Flask:
         return response
 
     return app
+
+
+def _open(*_: object) -> None:
+    """The guard of a base without sign-in."""
 
 
 def _own_people(store: FhirStore, day: date) -> Callable[[], list[tuple[str, str, str]]]:

@@ -38,10 +38,13 @@ def hapi_server() -> Iterator[str]:
     """The base URL of a running HAPI FHIR R4 server with an empty store."""
     require_java()
     port = free_port()
-    start = subprocess.run(
-        ["bash", str(JAVA / "fhir-server" / "start-hapi.sh"), str(port)], capture_output=True, text=True, timeout=900
-    )
     try:
+        start = subprocess.run(
+            ["bash", str(JAVA / "fhir-server" / "start-hapi.sh"), str(port)],
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
         assert start.returncode == 0, start.stderr[-2000:]
         yield re.search(r"base=(\S+)", start.stdout).group(1)  # type: ignore[union-attr]
     finally:

@@ -19,6 +19,7 @@ from werkzeug.serving import make_server
 
 from smart_app.sandbox.auth import Client, Sessions
 from smart_app.sandbox.fhirstore import FhirStore
+from smart_app.sandbox.habits import Habits
 from smart_app.sandbox.server import Sandbox, create_sandbox
 from smart_app.smart.issuers import load_issuers
 from smart_app.web.app import create_app
@@ -70,6 +71,7 @@ def app_and_sandbox(
     issuers: str | None = None,
     day: date | None = None,
     lifetime: int = 3600,
+    habits: dict[str, Habits] | None = None,
     **settings: Any,
 ) -> Iterator[Running]:
     """Both on free ports. ``issuers``: TOML with {ehr} and {upstream} for the addresses."""
@@ -78,9 +80,10 @@ def app_and_sandbox(
     text = issuers or _ISSUERS
     file = folder / "issuers.toml"
     file.write_text(text.replace("{ehr}", ehr_url).replace("{upstream}", upstream or f"{ehr_url}/open/fhir"))
-    sandbox = create_sandbox(
-        Sandbox(folder / "ehr", ehr_url, app_url, day or datetime.now(UTC).date(), upstream, clients or [], lifetime)
-    )
+    made = Sandbox(folder / "ehr", ehr_url, app_url, day or datetime.now(UTC).date(), upstream, clients or [], lifetime)
+    if habits is not None:
+        made.habits = habits
+    sandbox = create_sandbox(made)
     app = create_app(Settings(load_issuers(file), folder / "data", app_url, **settings))
     sessions, store = sandbox.extensions["sandbox"]
     with serving(sandbox, ehr_port), serving(app, app_port):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import zlib
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -74,6 +75,11 @@ class Patient:
     def me(self) -> Json:
         return {"reference": f"Patient/{self.id}"}
 
+    @property
+    def mrn(self) -> str:
+        """A number of this id alone: no two patients share one."""
+        return f"MRN-{zlib.crc32(self.id.encode()):08x}".upper()
+
     def begin(self) -> None:
         self.resources.append(
             {
@@ -84,7 +90,7 @@ class Patient:
                     {
                         "type": coded("http://terminology.hl7.org/CodeSystem/v2-0203", "MR", "Medical record number"),
                         "system": "https://esr1.example.org/fhir/mrn",
-                        "value": f"MRN-{sum(map(ord, self.id)) % 900 + 100}-{len(self.id)}",
+                        "value": self.mrn,
                     }
                 ],
                 "name": [{"use": "official", "family": self.family, "given": [self.given]}],
@@ -95,13 +101,18 @@ class Patient:
 
     # --- disease --------------------------------------------------------------------------------------------------
 
-    def breast_cancer(self, months: int = -60) -> str:
+    def died(self, months: int, days: int = 0) -> None:
+        self.resources[0]["deceasedDateTime"] = self.day(months, days)
+
+    def breast_cancer(self, months: int = -60, *, icd: bool = False) -> str:
         return self.add(
             "Condition",
             clinicalStatus=coded("http://terminology.hl7.org/CodeSystem/condition-clinical", "active"),
             verificationStatus=coded("http://terminology.hl7.org/CodeSystem/condition-ver-status", "confirmed"),
             category=[coded("http://terminology.hl7.org/CodeSystem/condition-category", "problem-list-item")],
-            code=coded(SNOMED, "254837009", "Malignant neoplasm of breast"),
+            code=coded(ICD10, "C50.911", "Malignant neoplasm of unspecified site of right female breast")
+            if icd
+            else coded(SNOMED, "254837009", "Malignant neoplasm of breast"),
             onsetDateTime=self.day(months),
             recordedDate=self.day(months),
         )
@@ -336,6 +347,18 @@ class Patient:
         )
 
     # --- visits ---------------------------------------------------------------------------------------------------
+
+    def encounter(self, months: int, days: int = 0, *, going_on: bool = False) -> str:
+        """An oncology visit: one that is over, or the one from which the app is launched."""
+        started = f"{self.day(months, days)}T08:30:00Z"
+        period = {"start": started} if going_on else {"start": started, "end": f"{self.day(months, days)}T09:00:00Z"}
+        return self.add(
+            "Encounter",
+            status="in-progress" if going_on else "finished",
+            **{"class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"}},
+            type=[{"text": "Oncology visit"}],
+            period=period,
+        )
 
     def scan(self, months: int, days: int = 0) -> None:
         done = months < 0 or (months == 0 and days <= 0)

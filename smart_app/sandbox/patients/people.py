@@ -40,9 +40,9 @@ def everybody(today: date) -> list[Patient]:
     return made
 
 
-def _metastatic(p: Patient, since: int = -12, site: str = "bone", her2: str = "negative") -> None:
-    p.breast_cancer(since - 48)
-    p.metastasis(site, since)
+def _metastatic(p: Patient, since: int = -12, site: str = "bone", her2: str = "negative", *, icd: bool = False) -> None:
+    p.breast_cancer(since - 48, icd=icd)
+    p.metastasis(site, since, icd=icd)
     p.receptors(since, her2)
 
 
@@ -62,6 +62,7 @@ def due(p: Patient) -> None:
     p.scan(-2, -8)
     p.tested(-2, days=-8)
     p.status(-2, days=-8)
+    p.encounter(-2, -8)
     p.scan(0, 10)
     p.visit(0, 14)
 
@@ -78,7 +79,7 @@ def due(p: Patient) -> None:
     overdue=True,
 )
 def overdue(p: Patient) -> None:
-    _metastatic(p, -11, "lung")
+    _metastatic(p, -11, "lung", icd=True)
     p.first_line(-10, "anastrozole", "ribociclib")
     p.status(-3)
 
@@ -101,6 +102,7 @@ def first_positive(p: Patient) -> None:
     p.tested(0, {"p.Asp538Gly": "0.84"}, days=-18)
     p.status(0, days=-18)
     p.scan(0, -18)
+    p.encounter(0, going_on=True)
 
 
 @patient(
@@ -114,7 +116,7 @@ def first_positive(p: Patient) -> None:
     draw=False,
 )
 def polyclonal(p: Patient) -> None:
-    _metastatic(p, -20, "liver")
+    _metastatic(p, -20, "liver", icd=True)
     p.first_line(-19, "letrozole", "abemaciclib")
     p.tested(-10)
     p.tested(-1, {"p.Tyr537Ser": "1.20", "p.Asp538Gly": "0.35"})
@@ -301,7 +303,7 @@ def ai_swapped(p: Patient) -> None:
     draw=True,
 )
 def prior_adjuvant(p: Patient) -> None:
-    p.breast_cancer(-110)
+    p.breast_cancer(-110, icd=True)
     p.takes("anastrozole", -106, -46, setting="Adjuvant endocrine therapy")
     p.metastasis("liver", -10)
     p.metastasis("lung", -10, icd=True)
@@ -452,3 +454,21 @@ def tissue(p: Patient) -> None:
             {"code": coded(LOINC, "48005-3"), "valueCodeableConcept": coded("http://varnomen.hgvs.org", "p.Asp538Gly")},
         ],
     )
+
+
+@patient(
+    "sandbox-deceased",
+    "Deceased: no further draw",
+    "Wanda",
+    "Young",
+    "1951-10-02",
+    window="outside",
+    review="not_raised",
+    draw=False,
+)
+def deceased(p: Patient) -> None:
+    _metastatic(p, -20, "liver")
+    p.first_line(-19)
+    p.tested(-4)
+    p.encounter(-3)
+    p.died(-1)

@@ -1,0 +1,216 @@
+"""Misbehaviour on demand: one launch shows the named faults, at sign-in, in its token or on the FHIR interface.
+
+The launcher page offers them, and tests name them in ``Context.mischief``. Faults of the FHIR interface concern the
+search for Observations, so that the page must say which part of the chart it lacks.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from base64 import urlsafe_b64encode
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from flask import Flask, Response, request
+from joserfc import jws, jwt
+from joserfc.jwk import RSAKey
+from werkzeug.wrappers import Response as Answer
+
+from smart_app.fhir import jsontext
+from smart_app.fhir.reading.record import Json, items
+from smart_app.sandbox.guard import token_of
+from smart_app.sandbox.registry import Sessions
+
+SLOW = 11.0  # seconds: longer than the app waits
+FAULTS = {
+    "authorize.denied": "sign-in: the user refuses",
+    "authorize.server_error": "sign-in: reports an error",
+    "authorize.other_state": "sign-in: comes back with another state",
+    "authorize.other_issuer": "sign-in: comes back in another server's name",
+    "authorize.no_code": "sign-in: comes back without a code",
+    "token.invalid_client": "token: the app is refused",
+    "token.invalid_grant": "token: the code has expired",
+    "token.server_error": "token: fails with an HTML page",
+    "token.html": "token: HTML instead of JSON",
+    "token.error_200": "token: an error with status 200",
+    "token.slow": "token: no answer within ten seconds",
+    "token.no_patient": "token: no patient",
+    "token.no_id_token": "token: no id_token",
+    "token.mac": "token: is no bearer token",
+    "token.narrow": "token: fewer scopes than asked",
+    "token.short": "token: ends after two seconds",
+    "id.wrong_issuer": "id_token: of another issuer",
+    "id.wrong_audience": "id_token: for another app",
+    "id.wrong_nonce": "id_token: of another launch",
+    "id.expired": "id_token: expired",
+    "id.unsigned": "id_token: unsigned (alg none)",
+    "id.symmetric": "id_token: signed with the public key as a secret (HS256)",
+    "id.foreign_key": "id_token: signed by an unpublished key",
+    "id.rotated": "id_token: signed by a new, published key (must work)",
+    "id.foreign_user": "id_token: names a user on another server",
+    "fhir.401": "FHIR: token no longer accepted",
+    "fhir.403": "FHIR: refused",
+    "fhir.429": "FHIR: asks to slow down",
+    "fhir.500": "FHIR: fails",
+    "fhir.html": "FHIR: HTML instead of JSON",
+    "fhir.truncated": "FHIR: the answer is cut off",
+    "fhir.slow": "FHIR: no answer within ten seconds",
+    "fhir.foreign_next": "FHIR: the next page lies on another server",
+    "fhir.other_patient": "FHIR: a result of another patient among the results",
+    "fhir.fewer": "FHIR: fewer results than announced",
+}
+
+
+def at_authorize(faults: tuple[str, ...], answer: Answer) -> Answer:
+    """The redirect back to the app, spoilt where a fault says so."""
+    if not answer.location:
+        return answer
+    parts = urlsplit(answer.location)
+    query = dict(parse_qsl(parts.query))
+    state: dict[str, str] = {name: query[name] for name in ("state", "iss") if name in query}
+    if "authorize.denied" in faults:
+        query = {"error": "access_denied", **state}
+    if "authorize.server_error" in faults:
+        query = {"error": "server_error", "error_description": "<b>It went wrong</b>", **state}
+    if "authorize.other_state" in faults:
+        query["state"] = "of-somebody-else"
+    if "authorize.other_issuer" in faults:
+        query["iss"] = "https://elsewhere.example.org/fhir"
+    if "authorize.no_code" in faults:
+        query.pop("code", None)
+    answer.location = urlunsplit(parts._replace(query=urlencode(query)))
+    return answer
+
+
+def at_token(answer: Answer, sessions: Sessions) -> Answer:
+    """The token endpoint's answer, spoilt where the launch it belongs to says so."""
+    sent = json.loads(answer.get_data()) if answer.status_code == 200 else {}
+    token = sessions.tokens.get(sent.get("access_token", ""))
+    faults = token.context.mischief if token is not None else ()
+    if token is None or not faults:
+        return answer
+    if "token.slow" in faults:
+        time.sleep(SLOW)
+    for fault, status, body in _REFUSALS:
+        if fault in faults:
+            return Response(body, status, content_type="application/json" if body[0] == "{" else "text/html")
+    if "token.no_patient" in faults:
+        sent.pop("patient", None)
+    if "token.no_id_token" in faults:
+        sent.pop("id_token", None)
+    if "token.mac" in faults:
+        sent["token_type"] = "mac"
+    if "token.narrow" in faults:
+        kept = ("openid", "fhirUser", "launch", "launch/patient", "patient/Patient.rs", "patient/Observation.rs")
+        token.scope = sent["scope"] = " ".join(s for s in token.scope.split() if s in kept)
+    if "token.short" in faults:
+        sent["expires_in"] = 2
+        token.expires = time.time() + 2
+    if "id_token" in sent:
+        sent["id_token"] = _id_token(sent["id_token"], faults, sessions)
+    return Response(json.dumps(sent), 200, {"Cache-Control": "no-store"}, content_type="application/json")
+
+
+_REFUSALS = (
+    ("token.invalid_client", 401, '{"error": "invalid_client"}'),
+    ("token.invalid_grant", 400, '{"error": "invalid_grant"}'),
+    ("token.server_error", 500, "<h1>Internal error</h1>"),
+    ("token.html", 200, "<h1>Please sign in</h1>"),
+    ("token.error_200", 200, '{"error": "server_error"}'),
+)
+
+
+def _id_token(raw: str, faults: tuple[str, ...], sessions: Sessions) -> str:
+    claims = json.loads(jws.extract_compact(raw.encode()).payload)
+    edits = {
+        "id.wrong_issuer": {"iss": "https://elsewhere.example.org/fhir"},
+        "id.wrong_audience": {"aud": "another-app"},
+        "id.wrong_nonce": {"nonce": "of-another-launch"},
+        "id.expired": {"exp": int(time.time()) - 3600, "iat": int(time.time()) - 7200},
+        "id.foreign_user": {"fhirUser": "https://elsewhere.example.org/fhir/Practitioner/1"},
+    }
+    for fault, changed in edits.items():
+        claims.update(changed if fault in faults else {})
+    key, header = sessions.key, {"alg": "RS256", "kid": sessions.key.kid, "typ": "JWT"}
+    if "id.foreign_key" in faults:
+        key = RSAKey.generate_key(2048)
+    if "id.rotated" in faults:
+        key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256", "kid": f"new-{len(sessions.more_keys)}"})
+        sessions.more_keys.append(key)
+        header["kid"] = key.kid
+    if "id.unsigned" in faults:
+        return f"{_part({'alg': 'none', 'typ': 'JWT'})}.{_part(claims)}."
+    if "id.symmetric" in faults:
+        signed = f"{_part({**header, 'alg': 'HS256'})}.{_part(claims)}"
+        digest = hmac.digest(sessions.key.as_pem(private=False), signed.encode(), "sha256")
+        return f"{signed}.{_base64(digest)}"
+    return jwt.encode(header, claims, key, ["RS256"])
+
+
+def _part(value: Json) -> str:
+    return _base64(json.dumps(value).encode())
+
+
+def _base64(value: bytes) -> str:
+    return urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def install(app: Flask, sessions: Sessions, fhir: str = "/fhir") -> None:
+    """Hangs the FHIR faults before and after the searches for Observations."""
+
+    def faults() -> tuple[str, ...]:
+        token = token_of(sessions) if request.path == f"{fhir}/Observation" else None
+        return token.context.mischief if token is not None else ()
+
+    @app.before_request
+    def before() -> Response | None:
+        named = faults()
+        if "fhir.slow" in named:
+            time.sleep(SLOW)
+        for fault, status, body in _ANSWERS:
+            if fault in named:
+                made = Response(body, status, content_type="application/fhir+json" if not body else "text/html")
+                if status == 429:
+                    made.headers["Retry-After"] = "90"
+                return made
+        return None
+
+    @app.after_request
+    def after(answer: Response) -> Response:
+        named = faults()
+        if not any(n in named for n in ("fhir.truncated", "fhir.foreign_next", "fhir.other_patient", "fhir.fewer")):
+            return answer
+        bundle = jsontext.loads(answer.get_data())
+        if "fhir.foreign_next" in named:
+            link = {"relation": "next", "url": "http://elsewhere.example.org/fhir?_getpages=1"}
+            bundle["link"] = [*items(bundle.get("link")), link]
+        if "fhir.other_patient" in named:
+            bundle["entry"] = [*items(bundle.get("entry")), {"resource": _of_somebody_else()}]
+        if "fhir.fewer" in named:
+            bundle["total"] = len(items(bundle.get("entry"))) + 3
+        body = jsontext.dumps(bundle)
+        answer.set_data(body[: len(body) // 2] if "fhir.truncated" in named else body)
+        return answer
+
+
+_ANSWERS = (
+    ("fhir.401", 401, ""),
+    ("fhir.403", 403, ""),
+    ("fhir.429", 429, ""),
+    ("fhir.500", 500, "<h1>Internal error</h1>"),
+    ("fhir.html", 200, "<h1>Please sign in</h1>"),
+)
+
+
+def _of_somebody_else() -> Json:
+    """A positive result that must never be shown as this patient's."""
+    return {
+        "resourceType": "Observation",
+        "id": "of-somebody-else",
+        "status": "final",
+        "subject": {"reference": "Patient/somebody-else"},
+        "code": {"text": "ESR1 mutation, ctDNA, plasma"},
+        "effectiveDateTime": "2026-01-02",
+        "valueString": "ESR1 p.Leu536Arg (L536R) detected, VAF 44 %",
+    }
