@@ -8,185 +8,168 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+import time
+from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request
 from werkzeug.wrappers import Response as Answer
 
-from smart_app.errors import FhirError, WriteError
+from smart_app.errors import AppError, WriteError
 from smart_app.fhir import jsontext
-from smart_app.fhir.reading.record import Json, text
-from smart_app.fhir.writing.careplan import PlanContext, build_plan, sentences
-from smart_app.fhir.writing.compare import differences
-from smart_app.fhir.writing.protocol import Written, can_write, find_living, version_of, write_plan
-from smart_app.fhir.writing.stored import living
+from smart_app.fhir.reading.record import Json
+from smart_app.fhir.writing.looking import look
+from smart_app.fhir.writing.patching import CLOSINGS, closed
+from smart_app.fhir.writing.protocol import Written, change_plan, not_sent, write_plan
+from smart_app.fhir.writing.wording import typed
 from smart_app.smart.launches import Launch
-from smart_app.smart.scopes import may_write
 from smart_app.web.chart import ChartView, read_view
+from smart_app.web.planning import Preview, Wishes, banner_id, fingerprint, journal_of, left_over, prepare
 from smart_app.web.settings import services
 
 blueprint = Blueprint("plan", __name__)
 PREVIEW_SECONDS = 1800.0
-JOURNAL_SECONDS = 7 * 24 * 3600.0
-LOCK_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A plan as it would be written, and what writing it would do."""
-
-    view: ChartView
-    plan: Json
-    words: list[str]
-    stored: Json | None
-    changes: list[str]
-    why_not: str | None  # why it cannot be written here; the plan can still be copied
-
-
-def _context(view: ChartView, note: str, decided: str) -> PlanContext:
-    launch = view.launch
-    return PlanContext(
-        patient_id=launch.patient_id,
-        chart=view.chart,
-        user_reference=launch.user_reference,
-        user_name=launch.user_name,
-        encounter_id=launch.encounter_id,
-        note=note,
-        decided=decided,
-    )
-
-
-def prepare(launch: Launch, note: str = "", decided: str = "") -> Preview:
-    """Reads the record anew and builds the plan."""
-    view = read_view(launch)
-    context = _context(view, note, decided)
-    plan = build_plan(view.decision, context)
-    why_not = _why_not(launch, living(view.own_plans) is not None)
-    stored = None
-    if why_not is None:
-        try:
-            stored = find_living(services().client(launch), launch.patient_id)
-        except WriteError as error:
-            why_not = error.message
-    changes = differences(stored, plan) if stored is not None else []
-    return Preview(view, plan, sentences(view.decision, context), stored, changes, why_not)
-
-
-def _why_not(launch: Launch, there: bool) -> str | None:
-    access = "u" if there else "c"
-    if not may_write(launch.scopes_granted, "CarePlan", access):
-        return "The EHR did not grant this app to write care plans."
-    try:
-        offered = can_write(services().client(launch))
-    except FhirError as error:
-        return f"What this EHR accepts could not be looked up: {error.message}"
-    if not offered["update" if there else "create"]:
-        return "This EHR does not let apps write a care plan (its own statement says so)."
-    return None
+WAIT_SECONDS = 20.0  # how long a second click waits for the first one
+_AGAIN = ("write.stale", "write.busy")
 
 
 @blueprint.get("/s/<launch_id>/plan")
 def preview(launch_id: str) -> str:  # noqa: ARG001 - the guard used it
     """The plan in words and as JSON; nothing is written."""
-    return _shown(prepare(_launch()))
+    return _shown(prepare(_launch(), Wishes()), Wishes())
 
 
 @blueprint.post("/s/<launch_id>/plan")
 def changed(launch_id: str) -> str:  # noqa: ARG001 - the guard used it
-    """The same with a note, or with what the clinician decided on the review."""
-    note = request.form.get("note", "").strip()[:2000]
-    decided = request.form.get("decided", "").strip()[:2000]
-    return _shown(prepare(_launch(), note, decided), note=note, decided=decided)
+    """The same with what the clinician typed: a note, other days, a decision on the review."""
+    wishes = Wishes.of(request.form)
+    return _shown(prepare(_launch(), wishes), wishes)
 
 
-def _shown(made: Preview, message: str = "", note: str = "", decided: str = "") -> str:
+def _shown(made: Preview, wishes: Wishes, message: str = "") -> str:
+    became, entry = left_over(made)
+    # without conditional create the server would take a second plan, should the first still arrive: the clinician looks
+    ask = became == "absent" and made.stored is None and not made.conditional
     token = ""
-    if made.why_not is None:
+    if made.why_not is None and not made.wrong:
         token = secrets.token_urlsafe(24)
-        value = {
-            "launch": _launch().id,
-            "expected": version_of(made.stored),
-            "digest": made.view.decision.input_digest,
-            "plan": _fingerprint(made.plan),
-            "note": note,
-            "decided": decided,
-        }
+        value = {"launch": _launch().id, "bound": fingerprint(made), "ask": ask, "wishes": wishes.as_value()}
         services().store.put("preview", token, value, PREVIEW_SECONDS)
-    unfinished = services().store.get("journal", _journal_key(_launch()))
     return render_template(
         "plan/preview.html",
         made=made,
         view=made.view,
         token=token,
         message=message,
-        note=note,
-        decided=decided,
-        unfinished=unfinished if unfinished and unfinished["state"] in ("sending", "unknown") else None,
-        json=jsontext.dumps(made.plan, indent=2).decode(),
+        wishes=wishes,
+        became=became,
+        entry=entry,
+        ask=ask,
+        json=jsontext.dumps(made.shown, indent=2).decode(),
         raised=made.view.decision.switch_review.answer.value == "raised",
     )
-
-
-def _fingerprint(plan: Json) -> str:
-    return hashlib.sha256(jsontext.dumps(plan)).hexdigest()
-
-
-def _journal_key(launch: Launch) -> str:
-    return hashlib.sha256(f"{launch.issuer.id}|{launch.patient_id}".encode()).hexdigest()
 
 
 @blueprint.post("/s/<launch_id>/plan/confirm")
 def confirm(launch_id: str) -> str | Answer | tuple[str, int]:
     """Writes exactly what was previewed, once."""
-    launch = _launch()
-    token = request.form.get("token", "")
+    launch, token = _launch(), request.form.get("token", "")
     value = services().store.take("preview", token)
     if value is None or value["launch"] != launch.id:
-        done = services().store.get("confirmed", token)
-        if done is not None and done["launch"] == launch.id:
-            return redirect(f"/s/{launch_id}/plan/stored", 303)  # a double click: the first one wrote it
-        return _shown(prepare(launch), message="This preview was used or is too old. Please look at the plan again.")
-    made = prepare(launch, value["note"], value["decided"])
-    same = (
-        made.why_not is None
-        and _fingerprint(made.plan) == value["plan"]
-        and made.view.decision.input_digest == value["digest"]
-        and version_of(made.stored) == value["expected"]
-    )
-    if not same:
-        words = "Something changed in the EHR since the preview. Please look at the plan again; nothing was written."
-        return _shown(made, message=words, note=value["note"], decided=value["decided"])
-    services().store.put("confirmed", token, {"launch": launch.id}, PREVIEW_SECONDS)
+        if services().store.get("outcome", _outcome_key(token)) is not None:
+            return redirect(f"/s/{launch_id}/plan/result/{_outcome_key(token)}", 303)
+        words = "This preview was used or is too old. Please look at the plan again."
+        return _shown(prepare(launch, Wishes()), Wishes(), message=words)
+    _remember(launch, token, {"state": "writing"})
     try:
-        written = _locked_write(launch, made, value["expected"])
-    except WriteError as error:
-        if error.code == "write.stale":
-            return _shown(prepare(launch), message=f"{error.message} Please look at it again; nothing was written.")
-        return _not_saved(made, error)
-    return render_template(
-        "plan/stored.html", view=made.view, written=written, plan=written.plan, **_plan_words(written.plan)
-    )
+        return _confirmed(launch, token, value)
+    except AppError as error:
+        # from the moment of sending on every error is a WriteError, told apart below: so nothing was sent here
+        _remember(launch, token, {"state": "failed", "code": error.code, "message": error.message})
+        raise
 
 
-def _locked_write(launch: Launch, made: Preview, expected: str) -> Written:
+def _confirmed(launch: Launch, token: str, value: dict[str, Any]) -> str | tuple[str, int]:
+    wishes = Wishes(**value["wishes"])
+    try:
+        made = prepare(launch, wishes)
+    except AppError as error:
+        raise type(error)(f"{error.message} Nothing was written.", code=error.code, advice=error.advice) from error
+    message = ""
+    if made.why_not is not None or fingerprint(made) != value["bound"]:
+        message = "Something changed in the EHR since the preview. Please look at the plan again; nothing was written."
+    elif value["ask"] and request.form.get("looked") != "yes":
+        message = "Please look into the EHR's care plans first, and say so below; nothing was written."
+    if message:
+        _remember(launch, token, {"state": "again", "message": message})
+        return _shown(made, wishes, message=message)
+    try:
+        written = _write(launch, made)
+    except AppError as failed:
+        return _unwritten(launch, token, wishes, made, _as_write_error(failed))
+    told = {"created": written.created, "changed": written.changed, "dropped": written.dropped, "twins": written.twins}
+    _remember(launch, token, {"state": "written", **told})
+    return _stored(made.view, written.plan, {"state": "written", **told})
+
+
+def _as_write_error(error: AppError) -> WriteError:
+    return error if isinstance(error, WriteError) else not_sent(error)
+
+
+def _unwritten(launch: Launch, token: str, wishes: Wishes, made: Preview, error: WriteError) -> str | tuple[str, int]:
+    """Somebody was faster: a fresh preview. Else the page that says what is (not) saved."""
+    if error.code in _AGAIN:
+        message = f"{error.message} Please look at it again; nothing was written by this click."
+        _remember(launch, token, {"state": "again", "message": message})
+        return _shown(prepare(launch, wishes), wishes, message=message)
+    told = {"state": "failed", "code": error.code, "message": error.message, "advice": error.advice}
+    _remember(launch, token, told)
+    return _not_saved(made, error)
+
+
+def _write(launch: Launch, made: Preview) -> Written:
     """One write per patient at a time, across tabs, browsers and processes; the journal outlives a crash."""
-    store, key = services().store, _journal_key(launch)
-    if not store.add("write-lock", key, {}, LOCK_SECONDS):
-        raise WriteError("The plan is just being written from another window.", code="write.stale")
-    try:
+    journal = journal_of(launch)
+    client = services().client(launch)
+    with journal.writing(made.shown, creating=made.stored is None) as note:
+        written = write_plan(client, launch.patient_id, made.plan, made.found.version, note, withdrawn=made.withdrawn)
+    journal.settle()
+    return written
 
-        def journal(state: str) -> None:
-            store.put("journal", key, {"state": state, "plan": _fingerprint(made.plan)}, JOURNAL_SECONDS)
 
-        written = write_plan(services().client(launch), launch.patient_id, made.plan, expected, journal)
-        store.delete("journal", key)
-        return written
-    finally:
-        store.delete("write-lock", key)
+def _outcome_key(token: str) -> str:
+    return hashlib.sha256(f"outcome|{token}".encode()).hexdigest()[:32]
+
+
+def _remember(launch: Launch, token: str, outcome: dict[str, Any]) -> None:
+    services().store.put("outcome", _outcome_key(token), {"launch": launch.id, **outcome}, PREVIEW_SECONDS)
+
+
+@blueprint.get("/s/<launch_id>/plan/result/<key>")
+def result(launch_id: str, key: str) -> str | Answer | tuple[str, int]:
+    """What became of a confirmation: a second click shows the result of the first."""
+    launch = _launch()
+    outcome = services().store.get("outcome", key)
+    until = time.monotonic() + WAIT_SECONDS
+    while outcome is not None and outcome["state"] == "writing" and time.monotonic() < until:
+        time.sleep(0.2)
+        outcome = services().store.get("outcome", key)
+    if outcome is None or outcome["launch"] != launch.id:
+        return redirect(f"/s/{launch_id}/plan", 303)
+    if outcome["state"] == "written":
+        found = look(services().client(launch), launch.patient_id)
+        if found.plan is not None:
+            return _stored(read_view(launch), found.plan, outcome)
+    if outcome["state"] == "again":
+        return _shown(prepare(launch, Wishes()), Wishes(), message=outcome["message"])
+    known = outcome["state"] == "failed"
+    code = outcome["code"] if known else "write.unknown"
+    words = outcome["message"] if known else "The first click is still at work; the EHR has not answered yet."
+    advice = outcome.get("advice", "") if known else "Reload this page in a moment."
+    return _not_saved(prepare(launch, Wishes()), WriteError(words, code=code, advice=advice))
 
 
 def _not_saved(made: Preview, error: WriteError) -> tuple[str, int]:
-    shown = jsontext.dumps(made.plan, indent=2).decode()
+    shown = jsontext.dumps(made.shown, indent=2).decode()
     return render_template("plan/not_saved.html", made=made, view=made.view, error=error, json=shown), 502
 
 
@@ -195,24 +178,75 @@ def stored(launch_id: str) -> str | Answer:
     """The plan as it stands in the EHR now."""
     launch = _launch()
     view = read_view(launch)
-    plan = find_living(services().client(launch), launch.patient_id)
-    if plan is None:
+    found = look(services().client(launch), launch.patient_id)
+    if found.plan is None:
         return redirect(f"/s/{launch_id}/plan", 303)
-    return render_template("plan/stored.html", view=view, written=None, plan=plan, **_plan_words(plan))
+    return _stored(view, found.plan, None)
 
 
-def _plan_words(plan: Json) -> dict[str, object]:
-    meta = plan.get("meta")
-    version = text(meta.get("versionId")) if isinstance(meta, dict) else None
-    return {"json": jsontext.dumps(plan, indent=2).decode(), "version": version}
+def _stored(view: ChartView, plan: Json, outcome: dict[str, Any] | None, message: str = "") -> str:
+    token = secrets.token_urlsafe(24)
+    services().store.put("close", token, {"launch": view.launch.id}, PREVIEW_SECONDS)
+    return render_template(
+        "plan/stored.html",
+        view=view,
+        written=outcome,
+        plan=plan,
+        message=message,
+        token=token,
+        json=jsontext.dumps(plan, indent=2).decode(),
+        version=banner_id(plan),
+        seen=hashlib.sha256(jsontext.dumps(plan)).hexdigest(),
+    )
 
 
-@blueprint.get("/s/<launch_id>/plan.json")
+@blueprint.post("/s/<launch_id>/plan/close")
+def close(launch_id: str) -> str | Answer | tuple[str, int]:
+    """Ends the stored plan: finished, revoked, or written in error. Nothing is deleted; the reason stands in it."""
+    launch = _launch()
+    status, reason = request.form.get("status", ""), typed(request.form.get("reason", ""))
+    value = services().store.take("close", request.form.get("token", ""))
+    client, view = services().client(launch), read_view(launch)
+    found = look(client, launch.patient_id)
+    if found.plan is None or value is None or value["launch"] != launch.id:
+        return redirect(f"/s/{launch_id}/plan", 303)
+    if hashlib.sha256(jsontext.dumps(found.plan)).hexdigest() != request.form.get("seen"):
+        return _stored(view, found.plan, None, "The plan has changed since it was shown; nothing was written.")
+    if status not in CLOSINGS or not reason:
+        return _stored(view, found.plan, None, "Say how the plan ends, and why; nothing was written.")
+    after = closed(found.plan, status, reason, view.today, _signature(launch))
+    journal = journal_of(launch)
+    try:
+        with journal.writing(after, creating=False) as note:
+            written = change_plan(client, launch.patient_id, lambda _plan: after, found.version, note)
+    except AppError as failed:
+        error = _as_write_error(failed)
+        return render_template("plan/not_saved.html", made=None, view=view, error=error, json=""), 502
+    return _stored(view, written.plan, {"state": "closed", "dropped": written.dropped})
+
+
+def _signature(launch: Launch) -> Json:
+    if launch.user_name:
+        return {"authorString": launch.user_name}
+    return {}
+
+
+@blueprint.route("/s/<launch_id>/plan.json", methods=["GET", "POST"])
 def download(launch_id: str) -> Response:  # noqa: ARG001 - the guard used it
     """The plan as a FHIR file, for EHRs that take none from an app."""
-    made = prepare(_launch())
-    answer = Response(jsontext.dumps(made.plan, indent=2), content_type="application/fhir+json")
+    made = prepare(_launch(), Wishes.of(request.form))
+    answer = Response(jsontext.dumps(made.shown, indent=2), content_type="application/fhir+json")
     answer.headers["Content-Disposition"] = 'attachment; filename="esr1-care-plan.json"'
+    return answer
+
+
+@blueprint.route("/s/<launch_id>/plan.txt", methods=["GET", "POST"])
+def words(launch_id: str) -> Response:  # noqa: ARG001 - the guard used it
+    """The plan in words, to copy into a note."""
+    made = prepare(_launch(), Wishes.of(request.form))
+    lines = [f"{made.plan['title']}: {made.view.patient.name}, born {made.view.patient.birth or 'not recorded'}", ""]
+    answer = Response("\n".join([*lines, *made.words, ""]), content_type="text/plain; charset=utf-8")
+    answer.headers["Content-Disposition"] = 'attachment; filename="esr1-care-plan.txt"'
     return answer
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from smart_app.domain.dates import PartialDate
+from smart_app.domain.wording import date_words
 from smart_app.fhir.reading.record import Json, items, obj, text
-from smart_app.fhir.writing.careplan import DRAW_TEXT, REVIEW_TEXT
+from smart_app.fhir.writing.patching import activity_kind, is_open, touched
+from smart_app.fhir.writing.wording import plain
 
 _SERVER = {"id", "meta"}
 
@@ -20,39 +23,66 @@ def _kept(sent: object, stored: object) -> bool:
     if isinstance(sent, list) and isinstance(stored, list):
         return len(sent) == len(stored) and all(_kept(a, b) for a, b in zip(sent, stored, strict=True))
     if isinstance(sent, str) and isinstance(stored, str) and sent.startswith("<div"):
-        return "".join(sent.split()) == "".join(stored.split())
+        return plain(sent) == plain(stored)
     return sent == stored
+
+
+def _day(value: object) -> str:
+    try:
+        return date_words(PartialDate.parse(text(value) or ""))
+    except ValueError:
+        return "an unreadable date"
 
 
 def _draw(plan: Json) -> str:
     for activity in items(plan.get("activity")):
-        detail = obj(activity.get("detail"))
-        if obj(detail.get("code")).get("text") == DRAW_TEXT:
+        if activity_kind(activity) == "draw" and is_open(activity):
+            detail = obj(activity.get("detail"))
             period = obj(detail.get("scheduledPeriod"))
-            return f"{text(period.get('start')) or '?'} to {text(period.get('end')) or '?'}"
+            return f"{_day(period.get('start'))} to {_day(period.get('end'))} ({detail.get('status')})"
     return "none"
 
 
 def _review(plan: Json) -> str:
-    for activity in items(plan.get("activity")):
-        detail = obj(activity.get("detail"))
-        if obj(detail.get("code")).get("text") == REVIEW_TEXT:
-            return "reviewed" if detail.get("status") == "completed" else "due"
-    return "not due"
+    found = [a for a in items(plan.get("activity")) if activity_kind(a) == "review"]
+    if any(is_open(a) for a in found):
+        return "due"
+    return "reviewed" if any(obj(a.get("detail")).get("status") == "completed" for a in found) else "not due"
 
 
-def differences(stored: Json, plan: Json) -> list[str]:
-    """What the new plan changes, for the preview; empty where nothing of substance changes."""
+def _references(plan: Json, name: str) -> set[str]:
+    return {text(r.get("reference")) or "" for r in items(plan.get(name))}
+
+
+_NAMED = {"title": "title", "description": "summary", "text": "text"}
+_SAID = {"activity", "status", "description", "title", "supportingInfo", "addresses", "note", "text", "extension"}
+
+
+def differences(stored: Json, renewed: Json) -> list[str]:
+    """What writing ``renewed`` over ``stored`` changes, in words; empty where they are the same."""
+    if stored == renewed:
+        return []
     said: list[str] = []
     for what, find in (("Next draw", _draw), ("Switch review", _review)):
-        old, new = find(stored), find(plan)
+        old, new = find(stored), find(renewed)
         if old != new:
             said.append(f"{what}: {old} becomes {new}.")
-    for name, what in (("status", "Status"), ("description", "Summary"), ("note", "Note")):
-        if stored.get(name) != plan.get(name) and (stored.get(name) or plan.get(name)):
-            said.append(f"{what} changes.")
-    known = {json_reference for r in items(stored.get("supportingInfo")) if (json_reference := r.get("reference"))}
-    fresh = {r["reference"] for r in items(plan.get("supportingInfo"))}
-    if known != fresh:
-        said.append("The results it rests on change.")
+    for name, what in (("status", "Status"), ("title", "Title"), ("description", "Summary")):
+        if stored.get(name) != renewed.get(name):
+            said.append(f"{what}: “{stored.get(name) or 'none'}” becomes “{renewed.get(name) or 'none'}”.")
+    for name, what in (("supportingInfo", "Results it rests on"), ("addresses", "Conditions it addresses")):
+        added = len(_references(renewed, name) - _references(stored, name))
+        removed = len(_references(stored, name) - _references(renewed, name))
+        if added or removed:
+            said.append(f"{what}: {added} added, {removed} removed.")
+    known = [text(n.get("text")) for n in items(stored.get("note"))]
+    said += [f"Note added: {n.get('text')}" for n in items(renewed.get("note")) if text(n.get("text")) not in known]
+    for name in touched(stored):
+        kept = "It stays." if name == "title" else "Those words are kept as a note."
+        said.append(f"Somebody has changed the {_NAMED[name]} in the EHR since this app wrote it. {kept}")
+    names = [n for n in dict.fromkeys([*stored, *renewed]) if stored.get(n) != renewed.get(n) and n not in _SAID]
+    if names:
+        said.append(f"Also renewed: {', '.join(names)}.")
+    if not said:
+        said.append("Only the day, the text and what the plan was computed from are renewed.")
     return said

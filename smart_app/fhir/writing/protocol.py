@@ -8,159 +8,225 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from smart_app.errors import FhirError, WriteError
+from smart_app.errors import AppError, FhirError, WriteError
 from smart_app.fhir.client import FhirClient, Response, failure
 from smart_app.fhir.gate import under
 from smart_app.fhir.reading.record import Json, items, obj, text
-from smart_app.fhir.writing.careplan import patched
 from smart_app.fhir.writing.compare import lost
-from smart_app.fhir.writing.identity import SYSTEM, plan_key
-from smart_app.fhir.writing.stored import living, own_plans
+from smart_app.fhir.writing.identity import NUMBER_SYSTEM
+from smart_app.fhir.writing.looking import Found, look, of_patient
+from smart_app.fhir.writing.patching import mark_of, patched
+from smart_app.fhir.writing.stored import is_living
+
+Journal = Callable[[str], None]
+_NOT_SENT = ("net.circuit_open", "net.origin")
+_NOTHING = "Nothing was written. The plan is shown below to copy."
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of it. ``changed`` False: it was there already. ``dropped``: what the server did not keep."""
+    """What came of it. ``changed`` False: it was there already. ``dropped``: what the server did not keep.
+
+    ``twins``: how many further living plans of ours the server has now (0, unless it was raced by another process).
+    """
 
     plan: Json
     created: bool
     changed: bool
     dropped: tuple[str, ...] = ()
+    twins: int = 0
 
 
 def can_write(client: FhirClient) -> dict[str, bool]:
     """What the server's own statement offers for CarePlan."""
-    statement = client.capabilities()
-    rest = next(iter(items(statement.get("rest"))), {})
-    for resource in items(rest.get("resource")):
-        if resource.get("type") == "CarePlan":
-            codes = {text(i.get("code")) for i in items(resource.get("interaction"))}
-            conditional = resource.get("conditionalCreate") is True
-            return {"create": "create" in codes, "update": "update" in codes, "conditional": conditional}
+    for rest in items(client.capabilities().get("rest")):
+        for resource in items(rest.get("resource")):
+            if resource.get("type") == "CarePlan" and rest.get("mode") != "client":
+                codes = {text(i.get("code")) for i in items(resource.get("interaction"))}
+                conditional = resource.get("conditionalCreate") is True
+                return {"create": "create" in codes, "update": "update" in codes, "conditional": conditional}
     return {"create": False, "update": False, "conditional": False}
 
 
-def find_living(client: FhirClient, patient_id: str) -> Json | None:
-    """Our living plan as the server has it now. WriteError where the server cannot be asked completely."""
-    query = [("patient", patient_id), ("identifier", f"{SYSTEM}|{plan_key(patient_id)}")]
-    entries, record = client.search("CarePlan", query)
-    if not record.complete:
-        entries, record = client.search("CarePlan", [("patient", patient_id)])
-    if not record.complete:
-        raise WriteError(
-            f"Whether a plan is there already could not be looked up: {record.error}", code="write.cannot_look"
-        )
-    found = own_plans([r for _, r in entries if r.get("resourceType") == "CarePlan"], patient_id)
-    return living([p for p in found if _of(p, client, patient_id)])
-
-
-def _of(plan: Json, client: FhirClient, patient_id: str) -> bool:
-    reference = text(obj(plan.get("subject")).get("reference"))
-    return reference in (f"Patient/{patient_id}", f"{client.base}/Patient/{patient_id}")
-
-
-def version_of(plan: Json | None) -> str:
-    """Id and version of a stored plan, '' for none: what a preview is bound to."""
-    if plan is None:
-        return ""
-    return f"{plan.get('id')}/{obj(plan.get('meta')).get('versionId', '')}"
-
-
 def write_plan(
-    client: FhirClient, patient_id: str, plan: Json, expected: str, journal: Callable[[str], None]
+    client: FhirClient,
+    patient_id: str,
+    plan: Json,
+    expected: str,
+    journal: Journal,
+    *,
+    withdrawn: Iterable[str] = (),
 ) -> Written:
-    """Writes the confirmed plan. ``expected`` is ``version_of`` at preview; ``journal`` notes each state before it.
+    """Writes the confirmed plan. ``expected`` is ``Found.version`` at preview; ``journal`` notes each state before it.
 
     WriteError: ``write.stale`` (something changed: preview again), ``write.refused`` (NOT saved), ``write.unknown``
-    (no answer and not found: nobody knows), ``write.not_offered``.
+    (no answer and not found: nobody knows), ``write.unverified`` (said to be saved, could not be read back),
+    ``write.not_offered``, ``write.cannot_look``.
     """
-    if text(obj(plan.get("subject")).get("reference")) != f"Patient/{patient_id}":
-        raise WriteError("The plan is for another patient; nothing was written.", code="write.other_patient")
-    stored = find_living(client, patient_id)
-    if version_of(stored) != expected:
-        raise WriteError("The plan in the EHR has changed since the preview.", code="write.stale")
+    found = _expected(client, patient_id, plan, expected)
     offered = can_write(client)
-    if stored is None:
+    if found.plan is None:
         if not offered["create"]:
             raise WriteError("This EHR does not let the app create a care plan.", code="write.not_offered")
         return _create(client, patient_id, plan, offered["conditional"], journal)
-    renewed = patched(stored, plan)
-    if renewed == stored:
-        return Written(stored, created=False, changed=False)
-    if not offered["update"]:
-        raise WriteError("This EHR does not let the app update its care plan.", code="write.not_offered")
-    return _update(client, patient_id, stored, renewed, journal)
+    return _update(client, patient_id, found, patched(found.plan, plan, withdrawn), offered["update"], journal)
 
 
-def _create(
-    client: FhirClient, patient_id: str, plan: Json, conditional: bool, journal: Callable[[str], None]
+def change_plan(
+    client: FhirClient, patient_id: str, change: Callable[[Json], Json], expected: str, journal: Journal
 ) -> Written:
+    """Changes our living plan by ``change`` (to close it); errors as ``write_plan``."""
+    found = look(client, patient_id)
+    if found.version != expected or found.plan is None:
+        raise WriteError("The plan in the EHR has changed since it was shown.", code="write.stale")
+    return _update(client, patient_id, found, change(found.plan), can_write(client)["update"], journal)
+
+
+def _expected(client: FhirClient, patient_id: str, plan: Json, expected: str) -> Found:
+    if text(obj(plan.get("subject")).get("reference")) != f"Patient/{patient_id}":
+        raise WriteError("The plan is for another patient; nothing was written.", code="write.other_patient")
+    found = look(client, patient_id)
+    if found.version != expected:
+        raise WriteError("The plan in the EHR has changed since the preview.", code="write.stale")
+    return found
+
+
+def _create(client: FhirClient, patient_id: str, plan: Json, conditional: bool, journal: Journal) -> Written:
     headers = {"Prefer": "return=representation"}
+    number = next((text(i.get("value")) for i in items(plan.get("identifier")) if i.get("system") == NUMBER_SYSTEM), "")
     if conditional:
-        headers["If-None-Exist"] = urlencode({"identifier": f"{SYSTEM}|{plan_key(patient_id)}"})
-    journal("sending")
-    try:
-        answer = client.send("POST", "CarePlan", body=plan, headers=headers)
-    except FhirError as error:
-        return _after_silence(client, patient_id, plan, error, journal)
-    if answer.status == 412:
+        headers["If-None-Exist"] = urlencode({"identifier": f"{NUMBER_SYSTEM}|{number}"})
+    answer = _send(client, "POST", "CarePlan", plan, headers, journal)
+    if isinstance(answer, FhirError):
+        return _after_silence(client, patient_id, plan, Found(), answer, journal)
+    if answer.status in (409, 412):
+        journal("refused")
         raise WriteError("A plan was written by someone else meanwhile.", code="write.stale")
     if answer.status not in (200, 201):
-        if answer.status >= 500:
-            return _after_silence(client, patient_id, plan, failure(answer), journal)
-        raise _refused(answer)
+        raise _refused(answer, journal)
+    written = _read_back(client, patient_id, plan, answer, Found(), created=answer.status == 201)
     journal("sent")
-    written = _read_back(client, patient_id, plan, answer, created=answer.status == 201)
-    if not written.created and lost(_core(plan), written.plan):
+    if answer.status == 201:
+        return _counted(client, patient_id, written)
+    if written.dropped:
         raise WriteError("A plan was written by someone else meanwhile.", code="write.stale")
-    return written
+    return Written(written.plan, created=False, changed=False)
 
 
 def _update(
-    client: FhirClient, patient_id: str, stored: Json, renewed: Json, journal: Callable[[str], None]
+    client: FhirClient, patient_id: str, found: Found, renewed: Json, offered: bool, journal: Journal
 ) -> Written:
-    version = text(obj(stored.get("meta")).get("versionId"))
+    stored = found.plan
+    assert stored is not None  # noqa: S101 - both callers have seen it
+    if renewed == stored:
+        return Written(stored, created=False, changed=False)
+    if not offered:
+        raise WriteError("This EHR does not let the app update its care plan.", code="write.not_offered")
     headers = {"Prefer": "return=representation"}
-    if version is not None:
-        headers["If-Match"] = f'W/"{version}"'
-    journal("sending")
-    try:
-        answer = client.send("PUT", f"CarePlan/{stored['id']}", body=renewed, headers=headers)
-    except FhirError as error:
-        return _after_silence(client, patient_id, renewed, error, journal)
-    if answer.status in (409, 412):
+    if found.etag is not None:
+        headers["If-Match"] = found.etag
+    answer = _send(client, "PUT", f"CarePlan/{stored['id']}", renewed, headers, journal)
+    if isinstance(answer, FhirError):
+        return _after_silence(client, patient_id, renewed, found, answer, journal)
+    if answer.status in (404, 409, 410, 412):
+        journal("refused")
         raise WriteError("The plan in the EHR has changed since the preview.", code="write.stale")
     if answer.status not in (200, 201):
-        if answer.status >= 500:
-            return _after_silence(client, patient_id, renewed, failure(answer), journal)
-        raise _refused(answer)
+        raise _refused(answer, journal)
+    written = _read_back(client, patient_id, renewed, answer, found, created=False)
     journal("sent")
-    return _read_back(client, patient_id, renewed, answer, created=False)
+    return written
 
 
-def _refused(answer: Response) -> WriteError:
-    why = failure(answer).message if answer.status != 422 else "The EHR found the plan not valid."
-    return WriteError(
-        f"NOT saved: {why}", code="write.refused", advice="Nothing was written. The plan is shown below to copy."
-    )
+def _send(
+    client: FhirClient, method: str, path: str, body: Json, headers: dict[str, str], journal: Journal
+) -> Response | FhirError:
+    """The answer, or the error that left the outcome open; WriteError where surely nothing was written."""
+    journal("sending")
+    try:
+        answer = client.send(method, path, body=body, headers=headers)
+    except FhirError as error:
+        if error.code in _NOT_SENT:
+            journal("refused")
+            raise not_sent(error) from error
+        return error
+    except AppError as error:  # the sign-in ended: a request refused with 401 was not carried out
+        journal("refused")
+        raise not_sent(error) from error
+    # a 501 is an answer about the request; any other 5xx and a 408 may come from a proxy after the server has committed
+    if answer.status == 408 or (answer.status >= 500 and answer.status != 501):
+        return failure(answer)
+    return answer
+
+
+def not_sent(error: AppError) -> WriteError:
+    """The same error as one that says that nothing was written."""
+    advice = f"{_NOTHING} {error.advice}".strip()
+    return WriteError(f"NOT saved: {error.message}", code="write.refused", advice=advice)
+
+
+_WHY = {
+    401: ("The EHR no longer accepts this sign-in.", "Launch the app again from the EHR; it shows this plan again."),
+    403: ("The EHR does not let this app write care plans.", "Copy the plan into your note."),
+    404: ("The EHR does not take care plans from apps.", "Copy the plan into your note."),
+    405: ("The EHR does not take care plans from apps.", "Copy the plan into your note."),
+    501: ("The EHR does not take care plans from apps.", "Copy the plan into your note."),
+    413: ("The plan is too large for the EHR.", "Copy the plan into your note."),
+    400: ("The EHR found the plan not valid.", "Tell your EHR team, and copy the plan into your note."),
+    422: ("The EHR found the plan not valid.", "Tell your EHR team, and copy the plan into your note."),
+}
+
+
+def _refused(answer: Response, journal: Journal) -> WriteError:
+    journal("refused")
+    error = failure(answer)
+    why, advice = _WHY.get(answer.status, (error.message, error.advice))
+    return WriteError(f"NOT saved: {why}{_issue(answer)}", code="write.refused", advice=f"{_NOTHING} {advice}".strip())
+
+
+def _issue(answer: Response) -> str:
+    """Code and place of the server's complaints, never its free words (they may hold the record's contents)."""
+    told: list[str] = []
+    for issue in items(obj(answer.body).get("issue")):
+        places = [p for p in [*_texts(issue.get("expression")), *_texts(issue.get("location"))] if len(p) < 80]
+        told.append(" ".join(filter(None, (text(issue.get("code")), *places[:1])))[:120])
+    return f" It says: {'; '.join(dict.fromkeys(told[:5]))}." if any(told) else ""
+
+
+def _texts(value: object) -> list[str]:
+    return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
 
 
 def _after_silence(
-    client: FhirClient, patient_id: str, sent: Json, error: FhirError, journal: Callable[[str], None]
+    client: FhirClient, patient_id: str, sent: Json, before: Found, error: FhirError, journal: Journal
 ) -> Written:
     """No answer to a write: look before anything else; never send it again by ourselves."""
     journal("unknown")
+    ident = text(obj(before.plan).get("id"))
     try:
-        found = find_living(client, patient_id)
-    except (WriteError, FhirError):
-        found = None
-    if found is not None and not lost(_core(sent), found):
-        journal("sent")
-        return Written(found, created=True, changed=True, dropped=tuple(lost(sent, found)))
+        if ident is not None and not is_living(sent):
+            now = Found.of(client.send("GET", f"CarePlan/{ident}"))  # a closed plan is not among the living
+        else:
+            now = look(client, patient_id)
+    except AppError:
+        now = before
+    if now.plan is not None and now.version != before.version:
+        gone = lost(sent, now.plan)
+        fresh = (
+            mark_of(sent) != "" and mark_of(sent) == mark_of(now.plan) and mark_of(sent) != mark_of(before.plan or {})
+        )
+        if fresh or not gone:
+            journal("sent")
+            created = before.plan is None
+            written = Written(now.plan, created=created, changed=True, dropped=tuple(gone))
+            return _counted(client, patient_id, written) if created else written
+        raise WriteError(
+            "The EHR did not answer. A plan is there now, but it is not the one that was sent.", code="write.stale"
+        )
     raise WriteError(
         f"The EHR did not answer, and it is not known whether the plan was saved. {error.message}",
         code="write.unknown",
@@ -168,25 +234,34 @@ def _after_silence(
     )
 
 
-def _core(plan: Json) -> Json:
-    return {k: plan[k] for k in ("identifier", "description", "status") if k in plan}
-
-
-def _read_back(client: FhirClient, patient_id: str, sent: Json, answer: Response, *, created: bool) -> Written:
+def _read_back(
+    client: FhirClient, patient_id: str, sent: Json, answer: Response, before: Found, *, created: bool
+) -> Written:
     """As the server stores it now; the Location is used only where it lies below the registered base."""
-    ident = text(obj(answer.body).get("id")) if obj(answer.body).get("resourceType") == "CarePlan" else None
+    ident = text(obj(before.plan).get("id"))
+    if ident is None and obj(answer.body).get("resourceType") == "CarePlan":
+        ident = text(obj(answer.body).get("id"))
     if ident is None and answer.location:
         location = answer.location.split("/_history/")[0]
         if "://" not in location or under(location, client.base):
             ident = location.rstrip("/").rsplit("/", 1)[-1]
     try:
-        stored = client.read("CarePlan", ident) if ident else find_living(client, patient_id)
-    except FhirError as error:
+        stored = client.read("CarePlan", ident) if ident else look(client, patient_id).plan
+    except (FhirError, WriteError) as error:
         raise WriteError(
             f"The EHR said that the plan was saved, but it could not be read back. {error.message}",
             code="write.unverified",
             advice="Open this page again in a minute: it looks for the plan before it offers to write.",
         ) from error
-    if stored is None or not _of(stored, client, patient_id):
+    if stored is None or not of_patient(stored, client, patient_id):
         raise WriteError("The plan read back is not the one written; tell your EHR team.", code="write.unverified")
     return Written(stored, created=created, changed=True, dropped=tuple(lost(sent, stored)))
+
+
+def _counted(client: FhirClient, patient_id: str, written: Written) -> Written:
+    """A server without conditional create can be raced: look once more, so that a twin is said and can be closed."""
+    try:
+        twins = look(client, patient_id).living - 1
+    except (FhirError, WriteError):
+        twins = 0
+    return Written(written.plan, written.created, written.changed, written.dropped, max(0, twins))

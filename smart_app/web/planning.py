@@ -1,0 +1,193 @@
+"""What a preview of the care plan holds: the record read anew, the plan built, and what writing it would do."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+
+from smart_app.errors import FhirError, WriteError
+from smart_app.fhir import jsontext
+from smart_app.fhir.client import FhirClient
+from smart_app.fhir.reading.record import Json, items, obj, text
+from smart_app.fhir.writing.careplan import Moved, PlanContext, build_plan, sentences
+from smart_app.fhir.writing.compare import differences
+from smart_app.fhir.writing.journal import Entry, Journal
+from smart_app.fhir.writing.looking import Found, look
+from smart_app.fhir.writing.patching import mark_of, patched
+from smart_app.fhir.writing.protocol import can_write
+from smart_app.fhir.writing.stored import living, next_number, replaced
+from smart_app.fhir.writing.wording import typed
+from smart_app.smart.launches import Launch
+from smart_app.smart.scopes import may_write
+from smart_app.web.chart import ChartView, read_view
+from smart_app.web.settings import services
+
+LATEST = 366  # days ahead of today within which a draw may be moved
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the clinician typed at the preview. ``wrong``: what cannot be taken as typed, in words."""
+
+    note: str = ""
+    decided: str = ""
+    draw_from: str = ""
+    draw_until: str = ""
+    draw_reason: str = ""
+
+    @classmethod
+    def of(cls, form: dict[str, str]) -> Wishes:
+        return cls(**{name: typed(form.get(name, "")) for name in cls.__slots__})
+
+    def as_value(self) -> dict[str, str]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def moved(self, view: ChartView) -> tuple[Moved | None, str]:
+        """The draw's other days, or why they cannot be taken."""
+        planned = view.decision.next_draw
+        if planned is None or not (self.draw_from or self.draw_until):
+            return None, ""
+        try:
+            first = date.fromisoformat(self.draw_from) if self.draw_from else planned.earliest
+            last = date.fromisoformat(self.draw_until) if self.draw_until else planned.latest
+        except ValueError:
+            return None, "The days of the draw could not be read; write them as 2027-01-31."
+        if (first, last) == (planned.earliest, planned.latest):
+            return None, ""
+        if first > last:
+            return None, "The first day of the draw lies after its last day."
+        if last < view.today or (last - view.today).days > LATEST:
+            return None, "The draw must lie between today and a year from now."
+        if not self.draw_reason and not (planned.earliest <= first and last <= planned.latest):
+            return None, "Outside the policy's days the draw needs a reason."
+        return Moved(first, last, self.draw_reason), ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A plan as it would be written, and what writing it would do."""
+
+    view: ChartView
+    plan: Json  # as built
+    shown: Json  # as it would be sent: the stored one, patched, where there is one
+    words: list[str]
+    found: Found
+    changes: list[str]
+    why_not: str | None  # why it cannot be written here; the plan can still be copied
+    wrong: str  # what the clinician typed and could not be taken
+    withdrawn: frozenset[str]
+    conditional: bool  # the server refuses a twin by itself
+
+    @property
+    def stored(self) -> Json | None:
+        return self.found.plan
+
+    @property
+    def earlier(self) -> list[Json]:
+        """Plans of ours that are not the one to continue, newest first."""
+        return [p for p in self.found.own if p.get("id") != obj(self.stored).get("id")]
+
+
+def prepare(launch: Launch, wishes: Wishes) -> Preview:
+    """Reads the record anew and builds the plan. FhirError where the patient cannot be read."""
+    view = read_view(launch)
+    client = services().client(launch)
+    why_not, conditional = _why_not(client, launch, view)
+    found = Found(own=view.own_plans)
+    if why_not is None:
+        try:
+            found = look(client, launch.patient_id)
+        except (WriteError, FhirError) as error:
+            why_not = error.message
+    if found.plan is not None and ("modifierExtension" in found.plan or "implicitRules" in found.plan):
+        why_not = "Somebody has put a rule on the stored plan that this app does not know, so it does not change it."
+    moved, wrong = wishes.moved(view)
+    context = PlanContext(
+        patient_id=launch.patient_id,
+        chart=view.chart,
+        user_reference=launch.user_reference if launch.user_name or _is_there(client, launch.user_reference) else None,
+        user_name=launch.user_name,
+        encounter_id=_encounter(client, launch, view),
+        note=wishes.note,
+        decided=wishes.decided,
+        moved=moved,
+        number=next_number(found.own),
+        replaces=replaced(found.own),
+    )
+    plan = build_plan(view.decision, context)
+    withdrawn = frozenset(s.reference for w in view.chart.withdrawn for s in w.sources)
+    shown = plan if found.plan is None else patched(found.plan, plan, withdrawn)
+    changes = differences(found.plan, shown) if found.plan is not None else []
+    words = sentences(view.decision, context)
+    return Preview(view, plan, shown, words, found, changes, why_not, wrong, withdrawn, conditional)
+
+
+def _is_there(client: FhirClient, reference: str | None) -> bool:
+    """False where the server knows that it has none: it would refuse a plan that names it."""
+    if reference is None:
+        return False
+    try:
+        return client.send("GET", reference).status not in (404, 410)
+    except FhirError:
+        return True
+
+
+def _encounter(client: FhirClient, launch: Launch, view: ChartView) -> str | None:
+    ident = launch.encounter_id
+    if ident is None or f"Encounter/{ident}" in view.resources or _is_there(client, f"Encounter/{ident}"):
+        return ident
+    return None
+
+
+def _why_not(client: FhirClient, launch: Launch, view: ChartView) -> tuple[str | None, bool]:
+    """Why a plan cannot be written here, and whether the server can create conditionally."""
+    there = living(view.own_plans) is not None
+    patient = view.resources.get(f"Patient/{launch.patient_id}", {})
+    if any(link.get("type") == "replaced-by" for link in items(patient.get("link"))):
+        why = (
+            "The EHR has merged this patient record into another one. Launch the app from the record that is used now."
+        )
+        return why, False
+    if not may_write(launch.scopes_granted, "CarePlan", "u" if there else "c"):
+        return "The EHR did not grant this app to write care plans.", False
+    try:
+        offered = can_write(client)
+    except FhirError as error:
+        return f"What this EHR accepts could not be looked up: {error.message}", False
+    if not offered["update" if there else "create"]:
+        return "This EHR does not let apps write a care plan (its own statement says so).", False
+    return None, offered["conditional"]
+
+
+def fingerprint(made: Preview) -> str:
+    """Digest of everything a confirmation is bound to: patient, what would be sent, stored version, inputs."""
+    bound = {
+        "patient": made.view.launch.patient_id,
+        "sent": made.shown,
+        "expected": made.found.version,
+        "inputs": made.view.decision.input_digest,
+        "policy": f"{made.view.decision.policy_name} {made.view.decision.policy_version}",
+    }
+    return hashlib.sha256(jsontext.dumps(bound)).hexdigest()
+
+
+def journal_of(launch: Launch) -> Journal:
+    return Journal.of(services().store, launch.issuer.id, launch.patient_id)
+
+
+def left_over(made: Preview) -> tuple[str, Entry | None]:
+    """What became of an earlier write that ended without an answer: "arrived" (then it is settled), "absent", ""."""
+    journal = journal_of(made.view.launch)
+    entry = journal.unfinished()
+    if entry is None:
+        return "", None
+    if made.stored is not None and (mark_of(made.stored) == entry.mark != "" or entry.creating):
+        journal.settle()
+        return "arrived", entry
+    return "absent", entry
+
+
+def banner_id(plan: Json) -> str | None:
+    """The version of a stored plan, for the page."""
+    return text(obj(plan.get("meta")).get("versionId"))
