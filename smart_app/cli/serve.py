@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from waitress import serve as waitress_serve
 
-from smart_app.errors import ConfigError
-from smart_app.fhir.gate import is_loopback
 from smart_app.smart.issuers import load_issuers
 from smart_app.web.app import create_app
 from smart_app.web.log import configure
-from smart_app.web.settings import Settings
+from smart_app.web.settings import Settings, check_public_url
 
 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,18 +24,15 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def public_url(value: str) -> str:
     """Without a trailing slash; ConfigError unless https or on the loopback."""
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ConfigError(f"{value} is not a web address.", code="config.public_url")
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ConfigError("The public address must be https; http is for the loopback only.", code="config.public_url")
-    return value.rstrip("/")
+    found = value.rstrip("/")
+    check_public_url(found)
+    return found
 
 
 def run(arguments: argparse.Namespace) -> int:
     issuers = load_issuers(arguments.config / "issuers.toml")
     settings = Settings(issuers, arguments.data or arguments.config / "data", public_url(arguments.public_url))
-    configure()
+    configure(requests=True)
     print(f"The app listens on http://127.0.0.1:{arguments.port} for {settings.public_url}")
     waitress_serve(create_app(settings), host="127.0.0.1", port=arguments.port, threads=8, ident=None)
     return 0

@@ -27,6 +27,13 @@ class Endpoints:
     scopes: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
     auth_methods: tuple[str, ...] = ()
+    signing_algorithms: tuple[str, ...] = ()  # for private_key_jwt
+    names_itself: bool = False  # promises ``iss`` on every callback (RFC 9207)
+
+    def open(self, issuer: Issuer, gate: Gate) -> None:
+        """Opens the gate for what the app itself calls; private networks only where the registration trusts them."""
+        for url in filter(None, (self.token, self.jwks, self.revocation)):
+            gate.allow(url, private=_trusted(issuer, url) or is_loopback(urlsplit(issuer.base).hostname or ""))
 
 
 def discover(issuer: Issuer, gate: Gate) -> Endpoints:
@@ -35,7 +42,7 @@ def discover(issuer: Issuer, gate: Gate) -> Endpoints:
     if document is None:
         document = _from_metadata(_fetch(gate, f"{issuer.base}/metadata"))
     methods = document.get("code_challenge_methods_supported")
-    if isinstance(methods, list) and "S256" not in methods:
+    if methods is not None and "S256" not in (methods if isinstance(methods, list) else [methods]):
         raise LaunchError("The EHR's sign-in does not support PKCE with S256.", code="discovery.no_s256")
     made = Endpoints(
         authorize=_endpoint(issuer, document, "authorization_endpoint") or "",
@@ -47,12 +54,34 @@ def discover(issuer: Issuer, gate: Gate) -> Endpoints:
         scopes=_texts(document.get("scopes_supported")),
         capabilities=_texts(document.get("capabilities")),
         auth_methods=_texts(document.get("token_endpoint_auth_methods_supported")),
+        signing_algorithms=_texts(document.get("token_endpoint_auth_signing_alg_values_supported")),
+        names_itself=document.get("authorization_response_iss_parameter_supported") is True,
     )
     if not made.authorize or not made.token:
         raise LaunchError("The EHR does not say where to sign in.", code="discovery.incomplete")
-    for url in filter(None, (made.token, made.jwks, made.revocation)):
-        gate.allow(url, private=_trusted(issuer, url) or is_loopback(urlsplit(issuer.base).hostname or ""))
+    made.open(issuer, gate)
     return made
+
+
+def key_set_of(issuer: Issuer, endpoints: Endpoints, gate: Gate) -> str | None:
+    """``jwks_uri``, where SMART discovery gave none, from OpenID discovery (OpenID Connect Discovery 4); else None.
+
+    Asked only on origins that the registration or the SMART discovery already named.
+    """
+    if endpoints.jwks is not None:
+        return endpoints.jwks
+    named = (endpoints.issuer or issuer.base).rstrip("/")
+    if not _trusted(issuer, named) and origin_of(named) != origin_of(endpoints.token):
+        return None
+    try:
+        document = _fetch(gate, f"{named}/.well-known/openid-configuration") or {}
+    except LaunchError:
+        return None
+    found = _endpoint(issuer, document, "jwks_uri")
+    if found is None or str(document.get("issuer")).rstrip("/") != named:
+        return None
+    gate.allow(found, private=_trusted(issuer, found) or is_loopback(urlsplit(issuer.base).hostname or ""))
+    return found
 
 
 def _trusted(issuer: Issuer, url: str) -> bool:
@@ -65,7 +94,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _fetch(gate: Gate, url: str) -> dict[str, Any] | None:
-    """The JSON object at the address; None where there is none (404, HTML)."""
+    """The JSON object at the address; None where the server has no such document (4xx)."""
     try:
         reply = gate.request("GET", url, headers={"Accept": "application/json, application/fhir+json"})
     except FhirError as error:
@@ -79,8 +108,13 @@ def _fetch(gate: Gate, url: str) -> dict[str, Any] | None:
     try:
         document = jsontext.loads(reply.body)
     except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
+        document = None
+    if not isinstance(document, dict):
+        # a proxy's or sign-in page: what follows could not be trusted, so there is no falling back from here
+        raise LaunchError(
+            "The EHR's sign-in could not be looked up: the answer is not JSON.", code="discovery.not_json"
+        )
+    return document
 
 
 def _from_metadata(statement: dict[str, Any] | None) -> dict[str, Any]:
@@ -112,7 +146,8 @@ def _endpoint(issuer: Issuer, document: dict[str, Any], name: str) -> str | None
     except FhirError as error:
         raise LaunchError("The EHR names an address that is none.", code="discovery.bad_endpoint") from error
     parts = urlsplit(url)
-    if parts.fragment or (parts.scheme != "https" and not is_loopback(parts.hostname or "")):
+    local = is_loopback(parts.hostname or "") and is_loopback(urlsplit(issuer.base).hostname or "")
+    if parts.fragment or (parts.scheme != "https" and not local):
         raise LaunchError("The EHR names a sign-in address without https.", code="discovery.insecure")
     if issuer.authorization_origins and not _trusted(issuer, url):
         raise LaunchError("The EHR names a sign-in server that is not registered.", code="discovery.other_origin")

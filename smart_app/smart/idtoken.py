@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +17,8 @@ from smart_app.fhir import jsontext
 from smart_app.fhir.gate import Gate
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512")
-LEEWAY = 60  # seconds of clock difference between the EHR and us
+LEEWAY = 60  # seconds that the EHR's clock may be ahead of ours
+EXPIRY_LEEWAY = 10  # a token that was just given has minutes left, so hardly any is needed here
 _KEEP = 600.0
 
 
@@ -30,24 +33,35 @@ class JwksCache:
     gate: Gate
     _found: dict[str, tuple[float, list[dict[str, Any]]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _fetching: threading.Lock = field(default_factory=threading.Lock)
+
+    def warm(self, url: str) -> None:
+        """Fetches ahead, while the user signs in, so that the callback need not wait. Failing here means nothing."""
+        with suppress(LaunchError):
+            self._keys(url, fresh=False)
 
     def key(self, url: str, kid: str | None, algorithm: str) -> jwk.Key:
         for fresh in (False, True):
-            fitting = [k for k in self._keys(url, fresh) if _fits(k, kid, algorithm)]
+            fitting = _fitting(self._keys(url, fresh), kid, algorithm)
             if len(fitting) == 1:
                 try:
                     return jwk.import_key(fitting[0])
-                except (JoseError, ValueError, KeyError) as error:
+                except (JoseError, ValueError, KeyError, TypeError) as error:
                     raise _bad("its key cannot be used") from error
             if len(fitting) > 1:
                 raise _bad("several keys could have signed it")
         raise _bad("its key is not among the EHR's published keys")
 
     def _keys(self, url: str, fresh: bool) -> list[dict[str, Any]]:
-        with self._lock:
-            kept = self._found.get(url)
-        if kept is not None and not fresh and time.monotonic() - kept[0] < _KEEP:
-            return kept[1]
+        asked = time.monotonic()
+        with self._fetching:  # one fetch at a time: who waited takes what the other one got
+            with self._lock:
+                kept = self._found.get(url)
+            if kept is not None and (kept[0] >= asked or (not fresh and asked - kept[0] < _KEEP)):
+                return kept[1]
+            return self._fetched(url)
+
+    def _fetched(self, url: str) -> list[dict[str, Any]]:
         try:
             reply = self.gate.request("GET", url, headers={"Accept": "application/json"})
             document = jsontext.loads(reply.body) if reply.status == 200 else None
@@ -60,14 +74,16 @@ class JwksCache:
         return found
 
 
-def _fits(key: dict[str, Any], kid: str | None, algorithm: str) -> bool:
+def _fitting(keys: list[dict[str, Any]], kid: str | None, algorithm: str) -> list[dict[str, Any]]:
+    """The signing keys of this algorithm with this ``kid``; a set with one nameless key needs no ``kid``."""
     family = {"R": "RSA", "P": "RSA", "E": "EC"}[algorithm[0]]
-    return (
-        key.get("kty") == family
-        and key.get("use", "sig") == "sig"
-        and key.get("alg", algorithm) == algorithm
-        and (kid is None or key.get("kid") == kid)
-    )
+    usable = [
+        k
+        for k in keys
+        if k.get("kty") == family and k.get("use", "sig") == "sig" and k.get("alg", algorithm) == algorithm
+    ]
+    named = [k for k in usable if kid is None or k.get("kid") == kid]
+    return named or [k for k in usable if "kid" not in k]
 
 
 def check_id_token(
@@ -76,7 +92,7 @@ def check_id_token(
     """The claims, or LaunchError ``id_token.invalid`` (OpenID Connect Core 3.1.3.7)."""
     try:
         header = jws.extract_compact(raw.encode()).headers()
-    except (JoseError, ValueError, AttributeError) as error:
+    except (JoseError, ValueError, TypeError, AttributeError) as error:
         raise _bad("it cannot be read") from error
     algorithm, kid = header.get("alg"), header.get("kid")
     if algorithm not in ALGORITHMS:
@@ -84,7 +100,7 @@ def check_id_token(
     key = keys.key(jwks_url, kid if isinstance(kid, str) else None, algorithm)
     try:
         claims: dict[str, Any] = dict(jwt.decode(raw, key, algorithms=[algorithm]).claims)
-    except (JoseError, ValueError, TypeError) as error:
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise _bad("its signature is wrong") from error
     moment = time.time() if now is None else now
     audience = claims.get("aud")
@@ -93,11 +109,14 @@ def check_id_token(
         raise _bad("it was issued by another server")
     if client_id not in audiences or (len(audiences) > 1 and claims.get("azp") != client_id):
         raise _bad("it is meant for another app")
-    if not _number(claims.get("exp")) or claims["exp"] <= moment - LEEWAY:
+    if not _number(claims.get("exp")) or claims["exp"] <= moment - EXPIRY_LEEWAY:
         raise _bad("it has expired")
     if not _number(claims.get("iat")) or claims["iat"] > moment + LEEWAY:
         raise _bad("it is from the future or has no time")
-    if claims.get("nonce") != nonce:
+    if "nbf" in claims and (not _number(claims["nbf"]) or claims["nbf"] > moment + LEEWAY):
+        raise _bad("it is not valid yet")
+    said = claims.get("nonce")
+    if not isinstance(said, str) or not hmac.compare_digest(said.encode(), nonce.encode()):
         raise _bad("it does not belong to this launch")
     return claims
 

@@ -16,8 +16,9 @@
     plan = "epic"                               # search plan; default: chosen by the CapabilityStatement
     codes = "codes.toml"                        # a site's own drug codes
     authorization_origins = ["https://login.example.org"]  # optional: pins where sign-in may happen
+    offline = true                              # ask for offline_access; without it only online_access, where announced
 
-``auth = "none"`` registers an open test server: no sign-in, a banner on every page.
+``auth = "none"`` registers an open test server: no sign-in, a banner on every page. ``docs/issuers.md`` says more.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class Issuer:
     plan: str | None = None
     codes: Path | None = None
     authorization_origins: tuple[str, ...] = ()
+    offline: bool = False
 
     @property
     def open_server(self) -> bool:
@@ -85,7 +87,8 @@ class Issuers:
 _TEXTS = {"id", "name", "base", "auth", "client_id", "policy", "timezone", "region", "plan"}
 _FILES = {"client_secret_file", "key_file", "codes"}
 _LISTS = {"scopes", "frame_ancestors", "authorization_origins"}
-_KNOWN = _TEXTS | _FILES | _LISTS | {"client_secret_env"}
+_FLAGS = {"offline"}
+_KNOWN = _TEXTS | _FILES | _LISTS | _FLAGS | {"client_secret_env"}
 
 
 def load_issuers(file: Path) -> Issuers:
@@ -102,8 +105,9 @@ def load_issuers(file: Path) -> Issuers:
     found: list[Issuer] = []
     for number, entry in enumerate(table.get("issuer", [])):
         found.append(_issuer(file, raw, entry, number))
-    for field in ("id", "base"):
-        values = [(getattr(i, field), i.open_server) for i in found]
+    ids = [i.id for i in found]
+    bases = [(i.base, i.open_server) for i in found]  # one server may be registered with and without sign-in
+    for field, values in (("id", ids), ("base", bases)):
         if len(set(values)) != len(values):
             raise ConfigError(f"{file.name}: two issuers have the same {field}.", code="config.issuers")
     return Issuers(tuple(found))
@@ -130,6 +134,9 @@ def _issuer(file: Path, raw: str, entry: dict[str, Any], number: int) -> Issuer:
         if key in _LISTS:
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 raise wrong(key, "must be a list of texts")
+        elif key in _FLAGS:
+            if not isinstance(value, bool):
+                raise wrong(key, "must be true or false")
         elif not isinstance(value, str) or not value:
             raise wrong(key, "must be a text")
     for key in ("id", "name", "base", "auth"):
@@ -146,15 +153,10 @@ def _issuer(file: Path, raw: str, entry: dict[str, Any], number: int) -> Issuer:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise wrong("timezone", "is not a time zone") from error
     for key in ("frame_ancestors", "authorization_origins"):
-        for origin in entry.get(key, []):
-            parts = urlsplit(origin)
-            if (
-                parts.scheme not in ("https", "http")
-                or not parts.netloc
-                or parts.path
-                or any(c in origin for c in "; ,'")
-            ):
-                raise wrong(key, "must hold origins such as https://ehr.example.org")
+        if not all(_is_origin(origin) for origin in entry.get(key, [])):
+            raise wrong(key, "must hold origins such as https://ehr.example.org; http is for the loopback only")
+    if {"online_access", "offline_access"} <= set(entry.get("scopes", [])):
+        raise wrong("scopes", "may hold online_access or offline_access, not both")
     secret = _secret(file, entry, wrong)
     if entry["auth"].startswith("client_secret") and secret is None:
         raise wrong("auth", "needs client_secret_env or client_secret_file")
@@ -177,7 +179,22 @@ def _issuer(file: Path, raw: str, entry: dict[str, Any], number: int) -> Issuer:
         plan=entry.get("plan"),
         codes=file.parent / entry["codes"] if "codes" in entry else None,
         authorization_origins=tuple(entry.get("authorization_origins", ())),
+        offline=entry.get("offline", False),
     )
+
+
+def _is_origin(value: str) -> bool:
+    """Scheme, host and port only. What stands here goes into a header, so nothing else may."""
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - raises where it is no number
+    except ValueError:
+        return False
+    plain = parts.netloc and value == f"{parts.scheme}://{parts.netloc}" and set(parts.netloc) <= _HOST
+    return bool(plain) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")))
+
+
+_HOST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-:[]*")
 
 
 def _check_base(base: str, wrong: Any) -> None:

@@ -35,7 +35,18 @@ def load_key_set(file: Path) -> KeySet:
     kids = [key.kid for key in keys.keys]
     if not kids or None in kids or len(set(kids)) != len(kids) or not all(key.is_private for key in keys.keys):
         raise ConfigError(f"{file.name}: every key must be private and have a kid of its own.", code="config.key")
+    if not all(_fits(key.as_dict(private=False)) for key in keys.keys):
+        raise ConfigError(
+            f"{file.name}: keys must be for ES384 (P-384) or RS384 (2048 bits or more).", code="config.key"
+        )
     return keys
+
+
+def _fits(key: Any) -> bool:
+    """ES384 signs with P-384 only; a shorter RSA modulus than 2048 bits is 256 octets is not accepted anywhere."""
+    if key.get("alg") not in (None, _ALGORITHMS.get(key.get("kty"))):
+        return False
+    return key.get("crv") == "P-384" if key.get("kty") == "EC" else key.get("kty") == "RSA" and len(key["n"]) >= 341
 
 
 def public_keys(files: list[Path]) -> dict[str, Any]:
@@ -47,9 +58,15 @@ def public_keys(files: list[Path]) -> dict[str, Any]:
     return {"keys": list(found.values())}
 
 
-def client_assertion(file: Path, client_id: str, token_endpoint: str, now: float | None = None) -> str:
-    """A signed assertion of one use and five minutes (SMART App Launch 2.2, confidential asymmetric)."""
-    key = load_key_set(file).keys[0]
+def client_assertion(
+    file: Path, client_id: str, token_endpoint: str, now: float | None = None, algorithms: tuple[str, ...] = ()
+) -> str:
+    """A signed assertion of one use and five minutes (SMART App Launch 2.2, confidential asymmetric).
+
+    ``algorithms``: what the server announces; the first key that fits signs, else the first of all.
+    """
+    keys = load_key_set(file).keys
+    key = next((k for k in keys if _ALGORITHMS[k.key_type] in algorithms), keys[0])
     algorithm = _ALGORITHMS[key.key_type]
     issued = int(time.time() if now is None else now)
     claims = {

@@ -20,8 +20,20 @@ IDLE_SECONDS = 900.0
 ABSOLUTE_SECONDS = 8 * 3600.0
 
 
+# FHIR R4 ids, and the underscore that some servers use; anything else is no id and goes into no address
+_ID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
+
+
 def digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def fhir_id(value: object) -> str | None:
+    """A resource id; ``Patient/x`` and ``Encounter/x`` are taken as ``x``."""
+    if not isinstance(value, str):
+        return None
+    ident = value.removeprefix("Patient/").removeprefix("Encounter/")
+    return ident if ident and len(ident) <= 64 and set(ident) <= _ID and ident.strip(".") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,7 @@ class Pending:
     verifier: str
     nonce: str
     redirect_uri: str
-    browser: str  # digest of the secret of the browser that began it
+    browser: str  # digest of the secret that the browser was given for this sign-in
     scopes: tuple[str, ...]
     standalone: bool
 
@@ -68,14 +80,12 @@ class Launches:
     issuers: Issuers
     clock: Callable[[], float] = time.time
 
-    def begin(self, pending: Pending) -> str:
-        """Stores a sign-in and gives its ``state`` (256 bits)."""
-        state = secrets.token_urlsafe(32)
+    def begin(self, pending: Pending, state: str) -> None:
+        """Stores a sign-in under its ``state``."""
         self.store.put("pending", digest(state), asdict(pending), PENDING_SECONDS)
-        return state
 
     def claim(self, state: str, browser: str | None) -> Pending:
-        """The sign-in of this state, once, and only for the browser that began it."""
+        """The sign-in of this state, once, and only for the browser that began it; LaunchError ``launch.*`` else."""
         key = digest(state)
         value = self.store.get("pending", key)
         if value is None:
@@ -83,7 +93,9 @@ class Launches:
             if used is not None:
                 raise LaunchError("This sign-in was used already.", code="launch.replayed")
             raise LaunchError("This sign-in is not known here, or took too long.", code="launch.unknown_state")
-        if browser is None or not hmac.compare_digest(value["browser"], digest(browser)):
+        if browser is None:
+            raise LaunchError("This browser did not begin this sign-in.", code="launch.other_browser")
+        if not hmac.compare_digest(value["browser"], digest(browser)):
             raise LaunchError("This sign-in was begun in another browser.", code="launch.other_browser")
         if self.store.take("pending", key) is None:
             raise LaunchError("This sign-in was used already.", code="launch.replayed")
@@ -94,10 +106,30 @@ class Launches:
         scopes = tuple(value.pop("scopes"))
         return Pending(endpoints=Endpoints(**endpoints), scopes=scopes, **value)
 
-    def open(self, launch: Launch, token: dict[str, Any] | None) -> None:
-        self.store.put("launch", launch.id, _as_value(launch), ABSOLUTE_SECONDS)
+    def issuer_of(self, state: str) -> Issuer | None:
+        """The issuer of a sign-in that is still under way."""
+        value = self.store.get("pending", digest(state))
+        return self.issuers.by_id(value["issuer_id"]) if value is not None else None
+
+    def opened_by(self, state: str) -> str | None:
+        """The id of the launch that this used ``state`` opened. What it shows is still for its own browser only."""
+        used = self.store.get("used", digest(state))
+        return used.get("launch") if used is not None else None
+
+    def open(self, launch: Launch, token: dict[str, Any] | None, state: str | None = None) -> None:
+        """Stores a new launch, and that this ``state`` led to it."""
         if token is not None:
             self.store.put("token", launch.id, token, ABSOLUTE_SECONDS)
+        self.store.put("launch", launch.id, _as_value(launch), ABSOLUTE_SECONDS)
+        if state is not None:
+            self.store.put("used", digest(state), {"launch": launch.id}, PENDING_SECONDS)
+
+    def narrow(self, launch_id: str, scopes: tuple[str, ...]) -> None:
+        """What a renewed token may do (it is often the same, sometimes less)."""
+        value = self.store.get("launch", launch_id)
+        if value is not None and tuple(value["scopes_granted"] or ()) != scopes:
+            value["scopes_granted"] = scopes
+            self.store.replace("launch", launch_id, value, ABSOLUTE_SECONDS)
 
     def new(self, issuer: Issuer, patient_id: str, browser: str, **more: Any) -> Launch:
         now = self.clock()
@@ -125,7 +157,8 @@ class Launches:
             raise LaunchError("This session ended because it was not used.", code="session.idle")
         if now - value["last_seen"] > 15:
             value["last_seen"] = now
-            self.store.put("launch", launch_id, value, ABSOLUTE_SECONDS)
+            if not self.store.replace("launch", launch_id, value, ABSOLUTE_SECONDS):
+                raise LaunchError("This session has ended.", code="session.ended")
         return _from_value(value, issuer)
 
     def end(self, launch_id: str) -> None:

@@ -41,6 +41,10 @@ def scopes_for(issuer: Issuer, endpoints: Endpoints, *, ehr_launch: bool) -> tup
         )
     read, write = ("rs", "cu") if second else ("read", "write")
     found = [context, "openid", "fhirUser"]
+    if issuer.offline:
+        found.append("offline_access")
+    elif "permission-online" in endpoints.capabilities:
+        found.append("online_access")  # a visit outlasts the token of some EHRs (570 s), and this ends with the EHR's
     found += [f"patient/{kind}.{read}" for kind in READ]
     found += [f"patient/{kind}.{write}" for kind in WRITE]
     return tuple(found)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from smart_app.errors import ConfigError
 
 Value = dict[str, Any]
+KEYS_VARIABLE = "ESR1_STORE_KEYS"
 
 
 class Store(Protocol):
@@ -30,6 +32,9 @@ class Store(Protocol):
     def add(self, kind: str, key: str, value: Value, ttl: float) -> bool:
         """Stores only where nothing lives under the key; True for the one caller that did (a lock)."""
 
+    def replace(self, kind: str, key: str, value: Value, ttl: float) -> bool:
+        """Stores only where something lives under the key: what was ended meanwhile does not come back."""
+
     def get(self, kind: str, key: str) -> Value | None: ...
     def take(self, kind: str, key: str) -> Value | None:
         """Gets and deletes in one step: of two callers only one gets it."""
@@ -38,20 +43,28 @@ class Store(Protocol):
 
 
 def load_keys(file: Path) -> MultiFernet:
-    """The keys of a file, one a line, the first one encrypts. Made with mode 0600 where the file is missing."""
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass  # another process was first
-        else:
-            with os.fdopen(handle, "wb") as out:
-                out.write(Fernet.generate_key() + b"\n")
+    """The keys of a file, one a line, the first one encrypts. Made with mode 0600 where the file is missing.
+
+    ``ESR1_STORE_KEYS`` in the environment (keys separated by blanks) stands in for the file.
+    """
+    given = os.environ.get(KEYS_VARIABLE, "").encode().split()
+    if not given and not file.exists():
+        _make(file)
     try:
-        return MultiFernet([Fernet(line) for line in file.read_bytes().split()])
+        return MultiFernet([Fernet(line) for line in given or file.read_bytes().split()])
     except ValueError as error:
         raise ConfigError(f"{file.name} holds no usable key.", code="config.key") from error
+
+
+def _make(file: Path) -> None:
+    """Appears whole or not at all: another process that starts now never reads half a key."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(Fernet.generate_key() + b"\n")
+    with suppress(FileExistsError):  # another process was first: its key counts
+        os.link(part, file)
+    part.unlink()
 
 
 class SqliteStore:
@@ -60,20 +73,25 @@ class SqliteStore:
     def __init__(self, file: Path, keys: MultiFernet, clock: Callable[[], float] = time.time) -> None:
         self._file, self._keys, self._clock = file, keys, clock
         self._local = threading.local()
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
         with self._transaction() as db:
             db.execute(
                 "CREATE TABLE IF NOT EXISTS record (kind TEXT, key TEXT, value BLOB, expires REAL, "
                 "PRIMARY KEY (kind, key)) WITHOUT ROWID"
             )
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _connection(self) -> sqlite3.Connection:
         db: sqlite3.Connection | None = getattr(self._local, "db", None)
         if db is None:
             db = sqlite3.connect(self._file, timeout=10, isolation_level=None)
             db.execute("PRAGMA journal_mode=WAL")
             self._local.db = db
+        return db
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        db = self._connection()
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
@@ -110,11 +128,22 @@ class SqliteStore:
             )
             return done.rowcount == 1
 
-    def get(self, kind: str, key: str) -> Value | None:
+    def replace(self, kind: str, key: str, value: Value, ttl: float) -> bool:
+        now = self._clock()
         with self._transaction() as db:
-            row = db.execute(
-                "SELECT value FROM record WHERE kind = ? AND key = ? AND expires > ?", (kind, key, self._clock())
-            ).fetchone()
+            done = db.execute(
+                "UPDATE record SET value = ?, expires = ? WHERE kind = ? AND key = ? AND expires > ?",
+                (self._seal(value), now + ttl, kind, key, now),
+            )
+            return done.rowcount == 1
+
+    def get(self, kind: str, key: str) -> Value | None:
+        # a single read needs no transaction of its own and waits for no writer (WAL)
+        row = (
+            self._connection()
+            .execute("SELECT value FROM record WHERE kind = ? AND key = ? AND expires > ?", (kind, key, self._clock()))
+            .fetchone()
+        )
         return self._open(row)
 
     def take(self, kind: str, key: str) -> Value | None:

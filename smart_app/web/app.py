@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask
 
 from smart_app.fhir.gate import Gate
-from smart_app.web import about, errors, launch, open_server, plan, security, session, timeline
+from smart_app.smart.keys import load_key_set
+from smart_app.web import (
+    about,
+    callback,
+    errors,
+    launch,
+    limits,
+    log,
+    open_server,
+    plan,
+    security,
+    service,
+    session,
+    timeline,
+)
 from smart_app.web.settings import Services, Settings
 
 _HERE = Path(__file__).resolve().parent.parent
@@ -20,21 +36,29 @@ def _files(name: str) -> str:
     return str(beside if beside.is_dir() else _HERE / f"_{name}")
 
 
-def create_app(settings: Settings, *, gate: Gate | None = None) -> Flask:
-    """An app for these issuers. ConfigError where a policy or code file of an issuer is not right."""
+def create_app(settings: Settings, *, gate: Gate | None = None, clock: Callable[[], float] | None = None) -> Flask:
+    """An app for these issuers. ConfigError where a policy, code or key file of an issuer is not right.
+
+    ``clock`` (seconds since 1970) tells how old launches and tokens are; tests give their own.
+    """
     app = Flask(
         "smart_app", template_folder=_files("templates"), static_folder=_files("static"), static_url_path="/static"
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_FORM
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    services = Services(settings, gate or Gate())
+    services = Services(settings, gate or Gate(), clock or time.time)
     for issuer in settings.issuers:
         services.gate.allow(issuer.base)
+        if issuer.key_file is not None:
+            load_key_set(issuer.key_file)
     services.policies, services.codebooks  # noqa: B018 - a wrong file stops the start, not the first launch
     app.extensions["esr1"] = services
+    log.install(app)
     security.install(app)
     session.install(app)
+    limits.install(app)
     errors.install(app)
-    for room in (launch, open_server, timeline, plan, about):
+    for room in (launch, callback, service, open_server, timeline, plan, about):
         app.register_blueprint(room.blueprint)
+    session.check_routes(app)
     return app

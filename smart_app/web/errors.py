@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import secrets
 
-from flask import Flask, g, render_template
+from flask import Flask, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from smart_app.errors import AppError, FhirError, LaunchError
+from smart_app.web.csrf import is_own
 
 log = logging.getLogger("smart_app")
 
@@ -25,6 +26,10 @@ _ADVICE = {
 _STATUS = {"session": 403, "launch": 400, "discovery": 502, "token": 502, "id_token": 502, "net": 502, "fhir": 502}
 
 
+_HTTP_ADVICE = {413: "Go back and send less.", 429: "Wait a minute, then try again."}
+WRITTEN = ("note", "decided")  # what a clinician may have typed; it must not be lost with the session
+
+
 def install(app: Flask) -> None:
     """Registers the handlers."""
 
@@ -39,17 +44,17 @@ def install(app: Flask) -> None:
         return _page(title, error.message, advice, error.code, _STATUS.get(family, 500))
 
     @app.errorhandler(HTTPException)
-    def http(error: HTTPException) -> tuple[str, int]:
+    def http(error: HTTPException) -> tuple[str, int, list[tuple[str, str]]]:
         status = error.code or 500
+        kept = [(name, value) for name, value in error.get_headers() if name in ("Allow", "Retry-After")]
         words = {
             404: "There is no such page.",
             405: "This page cannot be used in this way.",
             413: "That was too large.",
             429: "That was too fast.",
         }.get(status, error.description if status == 403 and error.description else "This did not work.")
-        return _page(
-            "This did not work", words, "Go back to the EHR and launch the app again.", f"http.{status}", status
-        )
+        advice = _HTTP_ADVICE.get(status, "Go back to the EHR and launch the app again.")
+        return *_page("This did not work", words, advice, f"http.{status}", status), kept
 
     @app.errorhandler(Exception)
     def unknown(error: Exception) -> tuple[str, int]:
@@ -73,4 +78,16 @@ def _page(title: str, message: str, advice: str, code: str, status: int) -> tupl
     launch = g.pop("launch", None)  # an error page shows nothing of a patient
     if launch is not None:
         g.issuer = launch.issuer
-    return render_template("error.html", title=title, message=message, advice=advice, code=code), status
+    return render_template(
+        "error.html", title=title, message=message, advice=advice, code=code, written=_written()
+    ), status
+
+
+def _written() -> list[str]:
+    """What was typed into the form that failed, to copy. Only where the browser says that it is our own form."""
+    if request.method != "POST" or not is_own():
+        return []
+    try:
+        return [words for name in WRITTEN if (words := request.form.get(name, "").strip())]
+    except HTTPException:
+        return []  # the form itself could not be read

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
+
+from flask import Flask, Response, g, request
 
 _FIELDS = ("code", "kind", "place", "method", "route", "status", "ms")
+log = logging.getLogger("smart_app")
 
 
 class JsonLine(logging.Formatter):
@@ -19,8 +23,25 @@ class JsonLine(logging.Formatter):
         return json.dumps(line)
 
 
-def configure() -> None:
-    """Sends all logs to stderr in this form; libraries' own words are not kept."""
+def configure(*, requests: bool = False) -> None:
+    """Sends all logs to stderr in this form; libraries' own words are not kept. ``requests``: a line for each."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLine())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    log.setLevel(logging.INFO if requests else logging.NOTSET)
+
+
+def install(app: Flask) -> None:
+    """One line per request: its route and never its address, which holds a launch id."""
+
+    @app.before_request
+    def begun() -> None:
+        g.begun = time.monotonic()
+
+    @app.after_request
+    def done(response: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule is not None else "none"
+        took = round((time.monotonic() - g.begun) * 1000) if "begun" in g else None
+        method = request.method if request.method in ("GET", "POST", "HEAD", "OPTIONS") else "other"
+        log.info("request", extra={"method": method, "route": route, "status": response.status_code, "ms": took})
+        return response

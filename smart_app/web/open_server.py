@@ -6,15 +6,16 @@ random token that works once.
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, g, redirect, render_template, request
+from flask import Blueprint, g, redirect, render_template, request
 from werkzeug.wrappers import Response as Answer
 
 from smart_app.errors import LaunchError
 from smart_app.fhir.client import expect
 from smart_app.fhir.reading.record import Json, items, text
 from smart_app.smart.issuers import Issuer
-from smart_app.smart.launches import digest
-from smart_app.web.session import ensure_browser_secret
+from smart_app.smart.launches import digest, fhir_id
+from smart_app.web.csrf import check_own
+from smart_app.web.session import SESSION, canonical, new_secret, remember
 from smart_app.web.settings import services
 
 blueprint = Blueprint("open_server", __name__, url_prefix="/open")
@@ -33,24 +34,19 @@ def _issuer(ident: str) -> Issuer:
     return issuer
 
 
-def _same_site() -> None:
-    origin = request.headers.get("Origin")
-    own = (request.host_url.rstrip("/"), services().settings.public_url, "null")
-    foreign = origin is not None and origin not in own
-    if foreign or request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        abort(403, "The form was not sent from this app.")
-
-
 @blueprint.get("")
-def pick() -> str:
+def pick() -> str | Answer:
     """Which server, which patient."""
+    elsewhere = canonical()
+    if elsewhere is not None:
+        return elsewhere
     return render_template("open/pick.html", issuers=_issuers(), found=None, chosen=None, words="")
 
 
 @blueprint.post("")
 def search() -> str | Answer:
     """By id where there is such a patient, else by name."""
-    _same_site()
+    check_own()
     issuer = _issuer(request.form.get("issuer", ""))
     words = request.form.get("words", "").strip()
     client = services().open_client(issuer)
@@ -70,7 +66,7 @@ def search() -> str | Answer:
 @blueprint.post("/choose")
 def choose() -> Answer:
     """Opens the patient that was clicked."""
-    _same_site()
+    check_own()
     return _opened(_issuer(request.form.get("issuer", "")), request.form.get("patient", ""))
 
 
@@ -84,9 +80,15 @@ def handoff(token: str) -> Answer:
 
 
 def _opened(issuer: Issuer, patient: str) -> Answer:
-    services().open_client(issuer).read("Patient", patient)
-    made = services().launches.new(issuer, patient, ensure_browser_secret())
+    if fhir_id(patient) != patient:
+        raise LaunchError("That is no patient id.", code="launch.no_patient")
+    found = services().open_client(issuer).read("Patient", patient)
+    if found.get("id") != patient:
+        raise LaunchError("The server answered with another patient than the one asked.", code="launch.other_patient")
+    secret = new_secret()
+    made = services().launches.new(issuer, patient, secret)
     services().launches.open(made, None)
+    remember(SESSION, made.id, secret)
     return redirect(f"/s/{made.id}/", 303)
 
 

@@ -1,13 +1,11 @@
-"""Headers of every answer, errors included, and the check that a POST comes from our own page of this launch."""
+"""Headers of every answer, errors included."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-
-from flask import Flask, Response, abort, g, request
+from flask import Flask, Response, g, request
 
 from smart_app.smart.launches import Launch
+from smart_app.web.csrf import csrf_token
 from smart_app.web.settings import services
 
 # one entry a directive, with its reason; nothing else is open
@@ -35,23 +33,6 @@ def content_security_policy(frame_ancestors: tuple[str, ...]) -> str:
     return "; ".join([*parts, "frame-ancestors " + (" ".join(frame_ancestors) or "'none'")])
 
 
-def csrf_token() -> str:
-    """Bound to the launch: worth nothing for another one."""
-    launch: Launch = g.launch
-    return hmac.new(services().secret, f"{launch.id}:{launch.browser}".encode(), hashlib.sha256).hexdigest()
-
-
-def check_post() -> None:
-    """403 for a POST of a launch that does not come from our own page."""
-    origin = request.headers.get("Origin")
-    if origin is not None and origin not in (request.host_url.rstrip("/"), services().settings.public_url, "null"):
-        abort(403, "The form was not sent from this app.")
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        abort(403, "The form was not sent from this app.")
-    if not hmac.compare_digest(request.form.get("csrf_token", ""), csrf_token()):
-        abort(403, "The form is out of date. Reload the page and try again.")
-
-
 def install(app: Flask) -> None:
     """Sets the headers on every answer of the app."""
 
@@ -67,7 +48,7 @@ def install(app: Flask) -> None:
         response.headers["Content-Security-Policy"] = content_security_policy(ancestors)
         for name, value in FIXED.items():
             response.headers[name] = value
-        if request.path.startswith("/static/"):
+        if request.path.startswith("/static/") and request.method == "GET" and response.status_code in (200, 304):
             response.headers["Cache-Control"] = "public, max-age=3600"
         elif request.path == "/jwks.json" and response.status_code == 200:
             response.headers["Cache-Control"] = "public, max-age=300"

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-import secrets
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 from flask import current_app
 
 from smart_app.codes import Codebook, load_codebook
 from smart_app.domain.policy import Policy
+from smart_app.errors import ConfigError
 from smart_app.fhir.client import FhirClient
-from smart_app.fhir.gate import Gate
+from smart_app.fhir.gate import Gate, is_loopback
 from smart_app.policies import load_policy
+from smart_app.smart.bearer import Tokens
 from smart_app.smart.idtoken import JwksCache
 from smart_app.smart.issuers import Issuer, Issuers
 from smart_app.smart.launches import Launch, Launches
 from smart_app.smart.store import SqliteStore, Store, load_keys
-from smart_app.smart.tokens import Tokens
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def check_public_url(value: str) -> None:
+    """ConfigError unless an address without path, by https or on the loopback."""
+    try:
+        parts = urlsplit(value)
+        plain = parts.scheme in ("http", "https") and value == f"{parts.scheme}://{parts.netloc}"
+        plain = plain and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        plain = False
+    if not plain:
+        raise ConfigError(f"{value} is no web address of the form https://host.", code="config.public_url")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ConfigError("The public address must be https; http is for the loopback only.", code="config.public_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,9 @@ class Settings:
     public_url: str
     now: Callable[[], datetime] = _now
 
+    def __post_init__(self) -> None:
+        check_public_url(self.public_url)
+
 
 @dataclass
 class Services:
@@ -44,19 +63,19 @@ class Services:
 
     settings: Settings
     gate: Gate
-    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    clock: Callable[[], float] = time.time  # seconds since 1970: how old launches and tokens are
 
     @cached_property
     def store(self) -> Store:
-        return SqliteStore(self.settings.data / "app.sqlite", load_keys(self.settings.data / "app.key"))
+        return SqliteStore(self.settings.data / "app.sqlite", load_keys(self.settings.data / "app.key"), self.clock)
 
     @cached_property
     def launches(self) -> Launches:
-        return Launches(self.store, self.settings.issuers)
+        return Launches(self.store, self.settings.issuers, self.clock)
 
     @cached_property
     def tokens(self) -> Tokens:
-        return Tokens(self.store, self.gate)
+        return Tokens(self.store, self.gate, self.launches, self.clock)
 
     @cached_property
     def jwks(self) -> JwksCache:

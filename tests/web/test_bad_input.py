@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.smart.test_launch import App, Ehr, running
+from tests.smart.ehr import App, Ehr, running
 from tests.support.fake_server import Answer, Request, fake_server
 
 POSITIVE = {

@@ -17,7 +17,7 @@ from smart_app.fhir.receipt import Receipt
 from smart_app.fhir.writing.careplan import PlanContext, build_plan
 from smart_app.policies import load_policy
 from smart_app.sandbox.patients import everybody
-from tests.smart.test_launch import KINDS as INDEXED
+from tests.smart.ehr import KINDS as INDEXED
 from tests.support.fake_server import Answer, FakeServer, Request
 
 DAY = date(2026, 11, 21)

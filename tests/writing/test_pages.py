@@ -17,8 +17,8 @@ from smart_app.fhir import jsontext
 from smart_app.fhir.writing.journal import Journal
 from smart_app.sandbox.patients import everybody
 from smart_app.smart.store import SqliteStore, load_keys
-from tests.smart.test_launch import PATIENT as P1
-from tests.smart.test_launch import App, Ehr, running
+from tests.smart.ehr import PATIENT as P1
+from tests.smart.ehr import App, Ehr, running
 from tests.support.fake_server import Answer, Request, fake_server
 from tests.writing.support import KINDS, PlanServer
 
@@ -204,7 +204,7 @@ def test_the_result_of_one_launch_is_not_shown_in_another(rooms: Rooms) -> None:
 
 
 REFUSALS = {
-    401: "no longer accepts this sign-in",
+    401: "sign-in has run out",
     403: "does not let this app write care plans",
     405: "does not take care plans from apps",
     422: "found the plan not valid",

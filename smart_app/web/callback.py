@@ -1,0 +1,128 @@
+"""``/callback``: ends a sign-in. Code for token, id_token checked, patient required; then the launch's own pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, g, redirect, render_template, request
+from werkzeug.wrappers import Response as Answer
+
+from smart_app.errors import LaunchError
+from smart_app.smart.issuers import Issuer
+from smart_app.smart.launches import Launch, Pending, fhir_id
+from smart_app.smart.tokens import as_stored, granted_scopes, token_request
+from smart_app.web.session import LOGIN, SESSION, embedded, forget, new_secret, no_cookie, remember, secret_of
+from smart_app.web.settings import services
+from smart_app.web.who import user_name, user_of
+
+blueprint = Blueprint("callback", __name__)
+_ONE_EACH = ("state", "code", "iss", "error")
+# what an authorization server may report (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6), in plain words
+_CAUSES = {
+    "access_denied": "The sign-in was refused or cancelled.",
+    "invalid_scope": "The EHR does not let this app have the access that it asks for.",
+    "unauthorized_client": "The EHR does not accept this app's registration.",
+    "invalid_request": "The EHR did not understand the app's request.",
+    "server_error": "The EHR's sign-in failed.",
+    "temporarily_unavailable": "The EHR's sign-in is not available just now.",
+    "login_required": "The EHR asks to sign in there first.",
+}
+
+
+@blueprint.get("/callback")
+def callback() -> Answer | str | tuple[str, int]:
+    """Nothing is asked of any server before ``state`` and browser are known to belong together."""
+    if any(len(request.args.getlist(name)) > 1 for name in _ONE_EACH):
+        raise LaunchError("The EHR's answer is not clear: it says something twice.", code="launch.twice")
+    state = request.args.get("state", "")
+    if not state:
+        raise LaunchError("The EHR's answer does not belong to a sign-in begun here.", code="launch.no_state")
+    secret = secret_of(LOGIN, state)
+    try:
+        pending = services().launches.claim(state, secret)
+    except LaunchError as error:
+        return _not_claimed(error, state, secret)
+    forget(LOGIN, state)
+    issuer = services().settings.issuers.by_id(pending.issuer_id)
+    if issuer is None:
+        raise LaunchError("This EHR is no longer registered.", code="launch.issuer_closed")
+    g.issuer = issuer
+    _check_sender(issuer, pending)
+    if "error" in request.args:
+        return _refused(request.args["error"])
+    code = request.args.get("code")
+    if not code:
+        raise LaunchError("The EHR's answer holds no code.", code="launch.no_code")
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": pending.redirect_uri,
+        "code_verifier": pending.verifier,
+    }
+    answer = token_request(issuer, pending.endpoints, services().gate, form)
+    made = _open(issuer, pending, answer, state)
+    return redirect(f"/s/{made.id}/")
+
+
+def _open(issuer: Issuer, pending: Pending, answer: dict[str, Any], state: str) -> Launch:
+    patient = fhir_id(answer.get("patient"))
+    if patient is None:
+        raise LaunchError(
+            "The EHR did not say which patient is open, so nothing is shown.",
+            code="launch.no_patient",
+            advice="Open a patient's chart in the EHR and launch the app from there.",
+        )
+    token = as_stored(answer, pending.endpoints, services().clock())
+    user = user_of(issuer, pending, answer)
+    secret = new_secret()
+    made = services().launches.new(
+        issuer,
+        patient,
+        secret,
+        encounter_id=fhir_id(answer.get("encounter")),
+        user_reference=user,
+        user_name=user_name(issuer, user, token["access"]) if user is not None else None,
+        scopes_asked=pending.scopes,
+        scopes_granted=granted_scopes(answer, pending.scopes),
+        need_patient_banner=answer.get("need_patient_banner") is not False,
+    )
+    services().launches.open(made, token, state)
+    remember(SESSION, made.id, secret)
+    return made
+
+
+def _check_sender(issuer: Issuer, pending: Pending) -> None:
+    """Mix-up defence (RFC 9207): who answers must be who was asked."""
+    said = request.args.get("iss")
+    if said is None:
+        if pending.endpoints.names_itself:
+            raise LaunchError("The answer does not say which server it comes from.", code="launch.mix_up")
+    elif said.rstrip("/") not in {name.rstrip("/") for name in (issuer.base, pending.endpoints.issuer) if name}:
+        raise LaunchError("The answer came from another server than the one asked.", code="launch.mix_up")
+
+
+def _not_claimed(error: LaunchError, state: str, secret: str | None) -> tuple[str, int]:
+    """A reload or the back button after signing in finds the way on, a browser that keeps no cookie an explanation."""
+    if error.code == "launch.replayed":
+        opened = services().launches.opened_by(state)
+        if opened is not None:
+            try:
+                found = services().launches.find(opened, secret_of(SESSION, opened))
+            except LaunchError:
+                raise error from None
+            g.issuer = found.issuer
+            return render_template("launch/replayed.html", launch_id=found.id, code=error.code), 400
+    issuer = services().launches.issuer_of(state)
+    if error.code == "launch.other_browser" and secret is None and embedded() and issuer is not None:
+        g.issuer = issuer
+        blocked = no_cookie("This browser keeps no cookie for the app inside the EHR's window.")
+        return render_template("launch/cookie_blocked.html", message=blocked.message, code=blocked.code), 400
+    raise error
+
+
+def _refused(error: str) -> tuple[str, int]:
+    code = "launch.denied" if error == "access_denied" else "launch.authorize_error"
+    message = _CAUSES.get(error, "The EHR's sign-in reported an error.")
+    named = error if len(error) <= 40 and error.replace("_", "").isalnum() and error.isascii() else "unknown"
+    said = " ".join(request.args.get("error_description", "").split())[:300]
+    return render_template("launch/refused.html", message=message, said=said, named=named, code=code), 400

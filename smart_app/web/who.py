@@ -1,0 +1,76 @@
+"""Who is signed in: from a valid id_token only, and only a clinician of this very server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smart_app.errors import FhirError, LaunchError
+from smart_app.fhir.client import FhirClient
+from smart_app.fhir.gate import under
+from smart_app.fhir.reading.record import Json, items, obj, text
+from smart_app.smart.discovery import key_set_of
+from smart_app.smart.idtoken import check_id_token
+from smart_app.smart.issuers import Issuer
+from smart_app.smart.launches import Pending, fhir_id
+from smart_app.web.settings import services
+
+_PATIENCE = 4.0  # seconds: a name is not worth a longer wait
+
+
+def user_of(issuer: Issuer, pending: Pending, answer: dict[str, Any]) -> str | None:
+    """``Practitioner/x``; None where no id_token came, none can be checked, or it names no clinician of this server.
+
+    LaunchError ``id_token.invalid`` where one came and is wrong.
+    """
+    raw = answer.get("id_token")
+    if raw is None:
+        return None
+    if not isinstance(raw, str):
+        raise LaunchError("The EHR's statement of who is signed in cannot be read.", code="id_token.invalid")
+    address = key_set_of(issuer, pending.endpoints, services().gate)
+    if address is None:
+        return None  # without published keys nobody can check it: then it says nothing
+    pending.endpoints.open(issuer, services().gate)
+    claims = check_id_token(
+        raw,
+        keys=services().jwks,
+        jwks_url=address,
+        issuers={name for name in (issuer.base, pending.endpoints.issuer) if name},
+        client_id=issuer.client_id,
+        nonce=pending.nonce,
+    )
+    said = claims.get("fhirUser") or claims.get("profile")  # ``profile`` is how SMART 1.0 spelt it
+    if not isinstance(said, str):
+        return None
+    relative = said[len(issuer.base) + 1 :] if said.startswith(issuer.base + "/") and under(said, issuer.base) else said
+    kind, _, ident = relative.partition("/")
+    if kind in ("Practitioner", "PractitionerRole") and fhir_id(ident) == ident:
+        return f"{kind}/{ident}"
+    return None
+
+
+def user_name(issuer: Issuer, user: str, token: str) -> str | None:
+    """The user's name, where the EHR gives it; without it nothing else changes."""
+    client = FhirClient(issuer.base, services().gate, lambda _force: token)
+    try:
+        answer = client.send("GET", user, timeout=_PATIENCE)
+    except (FhirError, LaunchError):
+        return None
+    kind, _, ident = user.partition("/")
+    body = answer.body or {}
+    if answer.status != 200 or body.get("resourceType") != kind or body.get("id") != ident:
+        return None
+    return _display_name(body)
+
+
+def _display_name(resource: Json) -> str | None:
+    if resource.get("resourceType") == "PractitionerRole":
+        return text(obj(resource.get("practitioner")).get("display"))
+    for name in items(resource.get("name")):
+        words = text(name.get("text"))
+        if words is None:
+            given = [g for g in name.get("given") or [] if isinstance(g, str)]
+            words = " ".join([*given, text(name.get("family")) or ""]).strip() or None
+        if words is not None:
+            return words
+    return None
