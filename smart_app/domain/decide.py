@@ -25,7 +25,7 @@ from smart_app.domain.reasons import Clause, merged
 from smart_app.domain.review import decided, switch_review
 from smart_app.domain.variants import label
 from smart_app.domain.window import at_collection, clauses, judge, notices
-from smart_app.domain.wording import day_words, listed
+from smart_app.domain.wording import listed
 
 _FIRST = ("W9", "W1", "W2", "W3", "W8", "W7", "W4", "W5", "W6")
 
@@ -138,5 +138,5 @@ def _finding_words(review: SwitchReview) -> str:
     for finding in review.findings:
         first.setdefault(label(finding), amount(finding))
     named = listed([f"{v}{first[v]}" for v in review.variants])
-    on = f" {day_words(review.first_detected)}" if review.first_detected is not None else ""
+    on = f" {review.first_shown}" if review.first_shown else ""
     return f"ESR1 {named.removeprefix('ESR1 ')} first detected{on}"

@@ -14,7 +14,7 @@ from smart_app.web.settings import services
 def csrf_token() -> str:
     """Bound to the launch and its browser: worth nothing for another one, and the same in every process."""
     launch: Launch = g.launch
-    return hmac.new(launch.browser.encode(), b"csrf:x", hashlib.sha256).hexdigest()
+    return hmac.new(launch.browser.encode(), f"csrf:{launch.id}".encode(), hashlib.sha256).hexdigest()
 
 
 def is_own() -> bool:

@@ -233,3 +233,10 @@ def test_dates_keep_their_precision_in_words() -> None:
     assert range_words(date(2026, 1, 12), date(2026, 2, 26)) == "12 Jan and 26 Feb 2026"
     assert range_words(date(2026, 12, 12), date(2027, 1, 26)) == "12 Dec 2026 and 26 Jan 2027"
     assert percent_words(Decimal("0.0080")) == "0.80 %"
+
+
+@pytest.mark.parametrize(("day", "said"), [("2026-10", "Oct 2026"), ("2026-10-03", "3 Oct 2026")])
+def test_the_headline_says_the_first_detection_with_the_precision_of_the_record(day: str, said: str) -> None:
+    decision = decide(chart(draws=(positive(day),)), STRICT, TODAY)
+    assert decision.headline == f"ESR1 p.D538G first detected {said}: switch review due."
+    assert decision.switch_review.first_shown == said

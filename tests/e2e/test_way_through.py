@@ -165,7 +165,7 @@ def test_a_decision_on_the_review_is_written_and_closes_the_flag_at_the_next_lau
     launch(page, sandbox, "Dora Ellis")
     text = page.locator("main").inner_text()
     assert boxes(page)["Switch review"] == "Not due"
-    assert "a clinician has decided on this finding" in text
+    assert "a clinician decided on this finding" in text
     page.close()
 
 
