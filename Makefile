@@ -24,7 +24,7 @@ unit: $(VENV)/.installed-dev
 	$(BIN)/coverage report --include='smart_app/domain/*' --fail-under=100 --show-missing
 	$(BIN)/coverage report --skip-covered --sort=cover
 
-bench: $(VENV)/.installed-dev
+bench: $(VENV)/.installed-bench
 	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
 
 docs: $(VENV)/.installed-dev
@@ -34,6 +34,7 @@ docs: $(VENV)/.installed-dev
 lock:
 	uv pip compile pyproject.toml --extra install --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o requirements.txt
 	uv pip compile pyproject.toml --extra install --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o requirements-dev.txt
+	uv pip compile pyproject.toml --extra install --extra dev --extra bench --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o requirements-bench.txt
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 ..." >&2; exit 2; }
@@ -46,6 +47,10 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	@touch $@
 
 clean:
