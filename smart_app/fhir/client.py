@@ -9,12 +9,13 @@ from urllib.parse import urlencode, urljoin
 
 from smart_app.errors import FhirError
 from smart_app.fhir import jsontext
-from smart_app.fhir.gate import Gate, Reply, under
+from smart_app.fhir.gate import Gate, Reply, throttles, under
 from smart_app.fhir.reading.record import Json, items, obj, reference_of, text
 from smart_app.fhir.receipt import SearchRecord
 
 FHIR_JSON = "application/fhir+json"
 MAX_PAGES = 400
+_EXPIRED = ("fhir.gone", "fhir.not_found", "fhir.refused")  # what a next link answers once its session has ended
 
 Entry = tuple[str, Json]  # fullUrl ('' where there is none) and resource
 
@@ -27,6 +28,7 @@ class Response:
     body: Json | None
     headers: Mapping[str, str]
     text: str
+    content: bytes = b""
 
     @property
     def etag(self) -> str | None:
@@ -103,9 +105,19 @@ class FhirClient:
         self, resource_type: str, params: Mapping[str, str] | list[tuple[str, str]], *, shown: str = ""
     ) -> tuple[list[Entry], SearchRecord]:
         """All pages. Never raises: what could not be read stands in the record (``complete`` False, ``error_code``)."""
+        url = f"{self.base}/{resource_type}?{urlencode(params)}"
+        found, record = self._pages(resource_type, url, shown)
+        if record.pages and record.error_code in _EXPIRED:  # the server forgot its pages: the whole search once more
+            said = record.error
+            found, record = self._pages(resource_type, url, shown)
+            record.warnings.append(f"the server lost the pages of this search ({said}), so it was run twice")
+        record.entries = len(found)
+        return list(found.values()), record
+
+    def _pages(self, resource_type: str, first: str, shown: str) -> tuple[dict[str, Entry], SearchRecord]:
         record = SearchRecord(resource_type, shown)
         found: dict[str, Entry] = {}
-        url: str | None = f"{self.base}/{resource_type}?{urlencode(params)}"
+        url: str | None = first
         seen: set[str] = set()
         try:
             while url is not None:
@@ -124,8 +136,7 @@ class FhirClient:
             record.complete = record.error_code is None
         except FhirError as error:
             record.error_code, record.error = error.code, error.message
-        record.entries = len(found)
-        return list(found.values()), record
+        return found, record
 
     def _take(self, bundle: Json, found: dict[str, Entry], record: SearchRecord) -> None:
         total = bundle.get("total")
@@ -186,7 +197,7 @@ def _response(reply: Reply) -> Response:
         body = jsontext.loads(words) if words.strip() else None
     except ValueError:
         words = reply.body.decode("utf-8", "replace")
-    return Response(reply.status, body if isinstance(body, dict) else None, reply.headers, words)
+    return Response(reply.status, body if isinstance(body, dict) else None, reply.headers, words, reply.body)
 
 
 _SAYINGS = {
@@ -206,11 +217,12 @@ def failure(response: Response) -> FhirError:
             code="fhir.not_json",
             advice="Try again; else tell the EHR team.",
         )
-    known = _SAYINGS.get(response.status)
+    throttled = throttles(response.status, response.headers, response.content)
+    known = _SAYINGS.get(429 if throttled else response.status)
     if known is not None:
         code, message, advice = known
         wait = response.headers.get("Retry-After")
-        if response.status == 429 and wait and wait.isdigit():
+        if code == "fhir.busy" and wait and wait.isdigit():
             advice = f"The EHR asks to wait {wait} seconds; then reload the page."
         return FhirError(message, code=code, advice=advice)
     if response.status >= 500:

@@ -1,7 +1,8 @@
 """The one way out: every HTTP request of the app goes through a Gate.
 
 Registered origins only, no redirect followed, nothing taken from the environment (proxies, netrc), a deadline over the
-whole answer, a cap on its size after decompression, GET tried again (never a POST or PUT), and a circuit breaker.
+whole answer, a cap on its size after decompression, GET tried again with jitter within a budget (never a POST or PUT),
+also where the server throttles (429, or 403 with Retry-After), and a circuit breaker.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, urlsplit
 
 import requests
@@ -22,8 +25,8 @@ from smart_app.errors import FhirError
 
 MAX_BYTES = 64 * 1024 * 1024
 CONNECT_SECONDS = 5.0
-RETRY_STATUS = frozenset({429, 502, 503, 504})
-LONGEST_WAIT = 3.0  # seconds of Retry-After that a waiting clinician is asked to sit out
+RETRY_STATUS = frozenset({502, 503, 504})
+PATIENCE = 6.0  # seconds of waiting, over all tries of one request, that a waiting clinician is asked to sit out
 BREAK_AFTER = 12  # failures in a row that stop further tries
 BREAK_SECONDS = 15.0
 
@@ -91,7 +94,7 @@ class Gate:
     clock: Callable[[], float] = time.monotonic
     max_bytes: int = MAX_BYTES
     verify: bool | str = True
-    tries: int = 3
+    tries: int = 4
     _allowed: dict[str, bool] = field(default_factory=dict)
     _health: dict[str, _Health] = field(default_factory=dict)
     _local: threading.local = field(default_factory=threading.local)
@@ -122,6 +125,7 @@ class Gate:
         origin = origin_of(url)
         self._check(origin, url)
         again = method == "GET" if retry is None else retry and method == "GET"
+        patience = PATIENCE if again else 0.0
         for attempt in range(self.tries if again else 1):
             last = attempt == (self.tries if again else 1) - 1
             try:
@@ -130,24 +134,23 @@ class Gate:
                 self._failed(origin)
                 if last or error.code not in ("net.unreachable",):
                     raise
-                self._pause(attempt)
+                patience -= self._pause(_backoff(attempt))
                 continue
             self._worked(origin)
-            if reply.status in RETRY_STATUS and not last:
-                wait = _retry_after(reply)
-                if wait is None:
-                    self._pause(attempt)
-                    continue
-                if wait <= LONGEST_WAIT:
-                    self.sleep(wait)
+            if (reply.status in RETRY_STATUS or throttles(reply.status, reply.headers, reply.body)) and not last:
+                asked = _retry_after(reply)
+                wait = _backoff(attempt) if asked is None else asked * (1 + random.random() / 8)  # noqa: S311 - jitter
+                if wait <= patience:
+                    patience -= self._pause(wait)
                     continue
             if 300 <= reply.status < 400 and reply.status != 304:
                 raise FhirError("The server answered with a redirect, which is not followed.", code="net.redirect")
             return reply
         raise AssertionError("unreachable")  # pragma: no cover
 
-    def _pause(self, attempt: int) -> None:
-        self.sleep(0.1 * 2**attempt * (0.5 + random.random()))  # noqa: S311 - jitter, not a secret
+    def _pause(self, seconds: float) -> float:
+        self.sleep(seconds)
+        return seconds
 
     def _check(self, origin: str, url: str) -> None:
         with self._lock:
@@ -226,14 +229,34 @@ class Gate:
             self._health.pop(origin, None)
 
 
+def throttles(status: int, headers: Mapping[str, str], content: bytes) -> bool:
+    """Too many requests: 429, or a 403 that says so by Retry-After or by the FHIR issue code ``throttled``.
+
+    Any other 403 is a refusal, and is never sent again.
+    """
+    if status == 429:
+        return True
+    return status == 403 and ("Retry-After" in headers or b'"throttled"' in content[:4096])
+
+
+def _backoff(attempt: int) -> float:
+    return 0.1 * float(2**attempt) * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
+
+
 def _retry_after(reply: Reply) -> float | None:
+    """Seconds asked for, also where an HTTP date says until when; None where nothing readable is said."""
     value = reply.header("Retry-After")
     if value is None:
         return None
     try:
         return max(0.0, float(value))
     except ValueError:
-        return LONGEST_WAIT + 1  # an HTTP date: not worth the wait
+        pass
+    try:
+        until = parsedate_to_datetime(value)
+        return max(0.0, ((until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
+    except ValueError:
+        return None
 
 
 def _require_public(host: str) -> None:

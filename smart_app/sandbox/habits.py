@@ -7,6 +7,7 @@ eClinicalWorks as of 2026. A habit is data; ``fhirapi`` asks it at the few place
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -35,7 +36,7 @@ class Habits:
     outcome: tuple[str, str, str] | None = None  # severity, code, words of an OperationOutcome inside each bundle
     overlap: bool = False  # the last entry of a page comes again on the next one
     next_link: NextLink = "absolute"
-    expiring: bool = False  # the pages of a search are lost the first time it is sent
+    expiring: int = 0  # so many times the pages of one search are lost at once
     bodiless: frozenset[int] = frozenset()  # these refusals have an empty body
     throttle: tuple[int, int, str] | None = None  # every n-th request: status, Retry-After ("" for none)
     inline_drugs: bool = False  # no Medication resource: drugs are contained in the order
@@ -120,7 +121,7 @@ class Worn:
         self._lock = threading.Lock()
         self._requests = 0
         self._refused: set[str] = set()
-        self._expired: set[str] = set()
+        self._expired: Counter[str] = Counter()
 
     def throttle(self, query: str) -> tuple[int, str] | None:
         """Status and Retry-After where this request is one too many; sent again, it is let through."""
@@ -138,13 +139,12 @@ class Worn:
             return status, wait
 
     def loses(self, query: str) -> bool:
-        """Whether the pages of this search are lost at once: the first time it is sent, where that is the habit."""
-        if not self.habits.expiring:
+        """Whether the pages of this search are lost at once: the first times it is sent, where that is the habit."""
+        if "_getpages=" in query:
             return False
         with self._lock:
-            fresh = query not in self._expired
-            self._expired.add(query)
-        return fresh
+            self._expired[query] += 1
+            return self._expired[query] <= self.habits.expiring
 
     def check(self, kind: str, params: list[tuple[str, str]], interaction: str) -> None:
         """Refused where this kind of server would refuse."""

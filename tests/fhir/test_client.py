@@ -198,7 +198,66 @@ def test_a_busy_server_is_asked_again_after_the_wait_it_names(server: FakeServer
     gate.allow(server.base)
     found, record = FhirClient(server.base, gate).search("Observation", {"patient": "p"})
     assert (len(found), record.complete) == (1, True)
-    assert waits[0] == 2
+    assert 2 <= waits[0] <= 2.25  # jitter is added, never taken away
+
+
+def busy(status: int, **headers: str) -> Answer:
+    return Answer(status, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+@pytest.mark.parametrize(
+    "throttled",
+    [
+        busy(403, Retry_After="1"),
+        busy(429, Retry_After="1"),
+        busy(429),
+        busy(429, Retry_After="soon"),
+        busy(403, Retry_After="Wed, 01 Jan 2020 00:00:00 GMT"),
+        Answer(403, {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "throttled"}]}),
+    ],
+    ids=["403", "429", "429 bare", "429 unreadable", "403 date in the past", "403 outcome"],
+)
+def test_a_throttled_read_is_sent_again_and_comes_through(server: FakeServer, throttled: Answer) -> None:
+    answers = iter([throttled, throttled, Answer(body=bundle(observation("a")))])
+    server.on("/fhir/Observation", lambda _request: next(answers))
+    found, record = client_for(server).search("Observation", {"patient": "p"})
+    assert (len(found), record.complete) == (1, True)
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_server_that_throttles_on_and_on_is_asked_within_a_budget_and_then_named_busy(
+    server: FakeServer, status: int
+) -> None:
+    server.on("/fhir/Observation", busy(status, Retry_After="2"))
+    waits: list[float] = []
+    gate = Gate(sleep=waits.append)
+    gate.allow(server.base)
+    _, record = FhirClient(server.base, gate).search("Observation", {"patient": "p"})
+    assert record.error_code == "fhir.busy"
+    assert 4 <= sum(waits) <= 6
+    assert len(server.requests) == len(waits) + 1
+
+
+def test_a_plain_refusal_is_never_sent_again(server: FakeServer) -> None:
+    server.on("/fhir/Observation", Answer(403))
+    _, record = client_for(server).search("Observation", {"patient": "p"})
+    assert record.error_code == "fhir.forbidden"
+    assert len(server.requests) == 1
+
+
+def test_pages_that_expired_are_read_by_running_the_search_once_more(server: FakeServer) -> None:
+    lost = iter([Answer(410), Answer(body=bundle(observation("b")))])
+
+    def answer(request: Request) -> Answer:
+        if "page" in request.query:
+            return next(lost)
+        return Answer(body=bundle(observation("a"), following="/fhir?page=2"))
+
+    server.on("/fhir", answer)
+    found, record = client_for(server).search("Observation", {"patient": "p"})
+    assert [resource["id"] for _, resource in found] == ["a", "b"]
+    assert record.complete
+    assert len(record.warnings) == 1
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
