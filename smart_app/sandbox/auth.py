@@ -254,4 +254,7 @@ def install(
 
     @app.get(f"{prefix}/jwks")
     def jwks() -> Response:
+        if sessions.keys_failing:
+            sessions.keys_failing -= 1
+            return Response("<h1>Internal error</h1>", 500)
         return jsonify({"keys": [key.as_dict(private=False) for key in sessions.published()]})

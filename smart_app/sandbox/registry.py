@@ -142,6 +142,7 @@ class Sessions:
     refreshes: dict[str, Token] = field(default_factory=dict)
     jtis: set[str] = field(default_factory=set)
     more_keys: list[RSAKey] = field(default_factory=list)
+    keys_failing: int = 0  # so many times the published keys cannot be read
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def published(self) -> list[RSAKey]:

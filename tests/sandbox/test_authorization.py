@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from smart_app.sandbox import mischief
 from smart_app.sandbox.registry import Client, Context
@@ -113,14 +116,24 @@ def test_an_assertion_is_of_one_use_for_this_endpoint_and_signed_by_the_register
 ENDS = {
     "authorize.denied": "launch.denied",
     "authorize.server_error": "launch.authorize_error",
-    "authorize.other_state": "launch.",
+    "authorize.invalid_scope": "launch.authorize_error",
+    "authorize.unauthorized_client": "launch.authorize_error",
+    "authorize.temporarily_unavailable": "launch.authorize_error",
+    "authorize.no_state": "launch.no_state",
+    "authorize.no_issuer": "launch.mix_up",
+    "authorize.two_codes": "launch.twice",
+    "authorize.other_code": "token.invalid_grant",
+    "authorize.other_state": "launch.unknown_state",
     "authorize.other_issuer": "launch.mix_up",
     "authorize.no_code": "launch.no_code",
     "token.invalid_client": "token.invalid_client",
     "token.invalid_grant": "token.invalid_grant",
-    "token.server_error": "token.",
+    "token.invalid_scope": "token.refused",
+    "token.unavailable": "token.failed",
+    "token.redirect": "net.redirect",
+    "token.server_error": "token.failed",
     "token.html": "token.malformed",
-    "token.error_200": "token.",
+    "token.error_200": "token.malformed",
     "token.slow": "net.timeout",
     "token.no_patient": "launch.no_patient",
     "token.mac": "token.malformed",
@@ -131,13 +144,22 @@ ENDS = {
     "id.unsigned": "id_token.invalid",
     "id.symmetric": "id_token.invalid",
     "id.foreign_key": "id_token.invalid",
+    "id.keys_failing": "id_token.invalid",
+    "id.future": "id_token.invalid",
 }
 WORKS = ("token.no_id_token", "token.short", "id.rotated", "id.foreign_user")
 PARTS = tuple(f for f in mischief.FAULTS if f.startswith("fhir.") or f == "token.narrow")
+LATER = {
+    "refresh.refused": "session.expired",
+    "refresh.failing": "session.expired",
+    "refresh.other_patient": "session.other_patient",
+    "refresh.narrow": "",
+}
+NOBODY = {"patient.other": "fhir.wrong_patient", "patient.gone": "fhir.gone", "patient.failing": "fhir.server_error"}
 
 
 def test_every_fault_has_its_test() -> None:
-    assert {*ENDS, *WORKS, *PARTS} == set(mischief.FAULTS)
+    assert {*ENDS, *WORKS, *PARTS, *LATER, *NOBODY} == set(mischief.FAULTS)
 
 
 @pytest.mark.parametrize("fault", ENDS)
@@ -176,6 +198,44 @@ def test_a_part_that_could_not_be_read_is_said_and_never_left_out_in_silence(run
             assert "not read" in said or "could not be read" in said
     else:
         assert "Code: <code>" in page.text
+
+
+@pytest.mark.parametrize("fault", LATER)
+def test_a_renewal_that_misbehaves_ends_the_session_or_says_what_is_missing(running: Running, fault: str) -> None:
+    browser, page = launch(running, fault)
+    assert "Clara Dunne" in page.text
+    time.sleep(2.1)
+    again = browser.get(page.url, timeout=40)
+    if LATER[fault]:
+        assert f"Code: <code>{LATER[fault]}" in again.text
+        assert "Clara" not in again.text
+    else:
+        assert "Clara Dunne" in again.text
+        # what the narrower token may no longer read is said from the next page on at the latest
+        assert "did not grant" in browser.get(page.url, timeout=40).text
+
+
+@pytest.mark.parametrize("fault", NOBODY)
+def test_without_the_patient_nothing_is_shown(running: Running, fault: str) -> None:
+    _, page = launch(running, fault)
+    assert f"Code: <code>{NOBODY[fault]}" in page.text
+    assert "Clara" not in page.text
+
+
+QUICK = sorted(set(mischief.FAULTS) - {f for f in mischief.FAULTS if f.endswith((".slow", ".bomb"))})
+
+
+@settings(max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(faults=st.lists(st.sampled_from(QUICK), min_size=2, max_size=4, unique=True))
+def test_no_mixture_of_faults_shows_somebody_elses_result_or_breaks_the_app(
+    running: Running, faults: list[str]
+) -> None:
+    _, page = launch(running, *faults, patient="sandbox-due")
+    assert "app.unexpected" not in page.text
+    assert "L536R" not in page.text
+    assert "somebody" not in page.text
+    assert page.status_code != 500
+    assert "Amelia Brook" in page.text or "Code: <code>" in page.text
 
 
 def query_of(answer: requests.Response) -> dict[str, list[str]]:
