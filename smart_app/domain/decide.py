@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+from smart_app.domain.attested_words import told
 from smart_app.domain.decision import (
     Decision,
     NextDraw,
@@ -33,7 +34,7 @@ _FIRST = ("W9", "W1", "W2", "W3", "W8", "W7", "W4", "W5", "W6")
 def decide(chart: Chart, policy: Policy, today: date) -> Decision:
     """The decision for this chart under this policy on this day."""
     decision = rule(chart, policy, today)
-    return replace(decision, input_digest=digest(chart, policy, today))
+    return replace(told(decision, chart), input_digest=digest(chart, policy, today))
 
 
 def rule(chart: Chart, policy: Policy, today: date) -> Decision:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from smart_app.domain.attestation import Attested
 from smart_app.domain.dates import PartialDate
 
 
@@ -378,3 +379,4 @@ class Chart:
     visits: tuple[Visit, ...] = ()
     reviews: tuple[ReviewDecision, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    attested: tuple[Attested, ...] = ()  # facts that a clinician attested, those that gave way included

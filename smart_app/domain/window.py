@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from smart_app.domain import course, regimen, subtype
+from smart_app.domain.attested_words import settled_line, settled_progress
 from smart_app.domain.dates import add_months
 from smart_app.domain.decision import Reason, Window, WindowAnswer
 from smart_app.domain.facts import Chart, DrugClass, Known
@@ -30,9 +31,9 @@ def _treatment(chart: Chart, placed: tuple[Placed, ...], day: date, today: date,
     return (
         regimen.aromatase_inhibitor(chart, day, today, policy),
         regimen.cdk46_inhibitor(chart, day, today, policy),
-        course.first_line(chart, placed, day, today, policy),
+        settled_line(course.first_line(chart, placed, day, today, policy), chart),
         regimen.no_serd(chart, placed, day, today, policy),
-        course.no_progression(chart, placed, day),
+        settled_progress(course.no_progression(chart, placed, day), chart, day, policy),
     )
 
 
