@@ -13,6 +13,10 @@ def effective(record: Record, resource: Json) -> PartialDate | None:
         day = record.when(resource.get(name))
         if day is not None:
             return day
+    timing = obj(resource.get("effectiveTiming")).get("event")
+    days = [day for one in (timing if isinstance(timing, list) else []) if (day := record.when(one)) is not None]
+    if days:
+        return min(days, key=lambda day: (day.first, day.last))
     period = obj(resource.get("effectivePeriod"))
     return record.when(period.get("start")) or record.when(period.get("end"))
 

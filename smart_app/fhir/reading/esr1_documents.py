@@ -72,8 +72,12 @@ def read_document(
         date=taken or began or issued,
         date_basis=basis,
         known_on=issued or began,
-        specimen=kind_of_specimen(specimens, f"{name} {inline[:2000]}"),
-        standing=Standing.PROVISIONAL if provisional else Standing.FINAL,
+        specimen=kind_of_specimen(specimens, name, inline[:4000]),
+        standing=Standing.CONFLICT
+        if reading is not None and reading.conflict
+        else Standing.PROVISIONAL
+        if provisional
+        else Standing.FINAL,
         findings=reading.findings if reading is not None else (),
         uninformative=bool(reading and reading.uninformative),
         laboratory=next((t for p in items(document.get("author")) if (t := text(p.get("display")))), None)

@@ -8,9 +8,9 @@ from dataclasses import replace
 from smart_app.domain.facts import Finding, Kind, Origin, Significance, Source
 from smart_app.fhir.reading.esr1_gene import CODES, of, values
 from smart_app.fhir.reading.hgvs import dna, kind_of, protein, proteins, translated
-from smart_app.fhir.reading.labtext import significance_of
+from smart_app.fhir.reading.labtext import origin_of, significance_of
 from smart_app.fhir.reading.record import Json, obj, text, words
-from smart_app.fhir.reading.vaf import Vaf, from_quantity, from_ratio, from_text
+from smart_app.fhir.reading.vaf import Vaf, from_quantity, from_ratio, from_text, unreadable
 
 NOTATION = ("protein_change", "dna_change", "genomic_change", "clinvar", "copy_number")
 
@@ -72,7 +72,7 @@ def findings_of(resource: Json, parts: dict[str, list[Json]], free: str, source:
         vaf_text=amount.shown,
         kind=_kind(changes[0] if changes else None, base, parts, name),
         significance=_significance(parts, free),
-        origin=_origin(parts),
+        origin=_origin(parts, free),
         sources=(source,),
     )
     return [first, *(replace(first, protein_change=c, kind=kind_of(c)) for c in changes[1:])]
@@ -112,13 +112,15 @@ def _amount(component: Json) -> Vaf | None:
         return from_ratio(ratio)
     said = text(component.get("valueString")) or text(obj(component.get("valueCodeableConcept")).get("text"))
     if said is None:
-        return None
+        return unreadable(component)
     return from_text(said) or Vaf(None, None, said[:60])
 
 
-def _origin(parts: dict[str, list[Json]]) -> Origin:
+def _origin(parts: dict[str, list[Json]], free: str) -> Origin:
     said = values(of(parts, "source_class"))
     coded = {CODES.origin[v] for v in said if v in CODES.origin}
+    if not said:
+        return origin_of(free)
     if not coded:
         joined = " ".join(said).lower()
         coded = {o for o in (Origin.GERMLINE, Origin.SOMATIC) if o.value in joined}

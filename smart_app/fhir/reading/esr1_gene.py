@@ -13,6 +13,7 @@ from smart_app.fhir.reading.record import Json, codings, items, obj, text, words
 CODES = genomic_codes()
 LOINC = CODES.loinc
 _NAMED = re.compile(r"\A[A-Z][A-Z0-9-]{1,11}\Z")
+_NO_GENE = frozenset({"GENE", "GENES", "DNA", "AND", "OR", "ALPHA", "ER", "HGNC", "SYMBOL"})
 
 
 class About(Enum):
@@ -100,6 +101,9 @@ def _authority(system: str) -> str | None:
 def _by_code(system: str, code: str) -> bool | None:
     """True: ESR1's code; False: another gene's; None: no gene code."""
     authority = _authority(system)
+    code = code.upper()
+    if not system and code in CODES.genes["hgnc"]:
+        return True  # LOINC 48018-6 asks for the HGNC number where nothing else is said
     if authority is not None:
         if ESR1.fullmatch(code):
             return True
@@ -140,7 +144,8 @@ def genes_said(parts: list[Json]) -> tuple[About, int]:
             if ESR1.search(name):
                 odd = odd or (bool(seen) and "ESR1" not in seen)
                 mine = True
-            seen |= {n.upper() for n in re.split(r"[,;/\s]+", name) if _NAMED.match(n.upper())}
+            seen |= {m.group(0) if not ESR1.match(m.group(0)) else "ESR1" for m in OTHER_GENE.finditer(name)}
+            seen |= {n for n in re.split(r"[,;/\s]+", ESR1.sub(" ", name)) if _NAMED.match(n) and n not in _NO_GENE}
         count += len(seen)
     if odd:
         return About.ODD, count

@@ -123,7 +123,7 @@ def own_words(group: Group, told: bool) -> Said | None:
         True,
         low,
         " ".join(free.split())[:300],
-        conflict=clash,
+        conflict=clash or any(r.conflict for _, r in readings),
         pending=reading.pending,
         denied=frozenset() if reading.plain else reading.denied,
     )

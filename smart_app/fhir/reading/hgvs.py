@@ -17,7 +17,7 @@ _AA = "(?:" + "|".join(THREE) + f"|[{_AA1}*])"
 _TAIL = rf"(?:{_AA}(?:fs(?:\*|Ter)?[0-9]*)?|=|delins(?:{_AA})+|del|dup|ins(?:{_AA})+|fs(?:\*|Ter)?[0-9]*)"
 PROTEIN = re.compile(rf"(?<![A-Za-z0-9])(?:p\.)?\(?({_AA}[0-9]{{1,4}}(?:_{_AA}[0-9]{{1,4}})?{_TAIL})\)?(?![A-Za-z0-9])")
 DNA = re.compile(
-    r"(?<![A-Za-z0-9])c\.[0-9+*_-]+(?:[ACGT]+>[ACGT]+|del[ACGT]*ins[ACGT]+|del[ACGT]*|dup[ACGT]*|ins[ACGT]+)"
+    r"(?<![A-Za-z0-9])[cg]\.[0-9+*_-]+(?:[ACGT]+>[ACGT]+|del[ACGT]*ins[ACGT]+|del[ACGT]*|dup[ACGT]*|ins[ACGT]+)"
 )
 
 # The coding sequence NM_000125 puts codon n at c.(3n-2)..c.(3n); these bases give these changes by the genetic code
@@ -38,6 +38,15 @@ _TRANSLATED = {
     "c.1612G>A": "p.D538N",
 }
 
+# Where those coding positions lie on chromosome 6 (plus strand): GRCh37 as curated variant lists give them, and GRCh38,
+# which lies 321,135 bases before it over the whole stretch from codon 380 to 538.
+_GRCH37 = {1138: 152332832, 1387: 152415537, 1405: 152415555} | {c: 152418313 + c for c in range(1606, 1615)}
+_TO_GRCH38 = -321135
+_TRANSLATED_GENOMIC = {
+    f"g.{_GRCH37[int(name[2:-3])] + shift}{name[-3:]}": change
+    for name, change in _TRANSLATED.items()
+    for shift in (0, _TO_GRCH38)
+}
 
 _DIGIT = re.compile(r"[0-9]")
 _UNCHANGED = re.compile(r"(?<![A-Za-z])p\.\(?=\)?")
@@ -87,8 +96,8 @@ def dna(text: str) -> str | None:
 
 
 def translated(change: str | None) -> str | None:
-    """The protein change of a known ESR1 DNA change."""
-    return _TRANSLATED.get(change or "")
+    """The protein change of a known ESR1 DNA change, named on the coding sequence or on chromosome 6."""
+    return _TRANSLATED.get(change or "") or _TRANSLATED_GENOMIC.get(change or "")
 
 
 def kind_of(protein_change: str | None, dna_change: str | None = None) -> Kind:

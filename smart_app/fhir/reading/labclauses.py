@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from smart_app.domain.facts import Kind
 from smart_app.fhir.reading.labwords import ESR1, LIMIT_PHRASE, Token
-from smart_app.fhir.reading.vaf import Vaf, from_text
+from smart_app.fhir.reading.vaf import Vaf, amounts_of, from_text
 
 POLE = {"P": "+", "N2": "-", "U": "?", "F": "!", "W": "w", "Q": "±", "NC": "n"}
 _VARIANT_NEAR = re.compile(r"mutat|mutant|variant|alter|hotspot|change|substitution", re.I)
@@ -144,7 +145,24 @@ def things_of(words: str, clause: Span, gene: str) -> tuple[list[Thing], str]:
             )
         near = words[token.start : stop] if len(changes) > 1 else words[clause.start : clause.end]
         found.append(Thing(token.start, token.end, owner, token if kind is None else None, kind, vaf, True, near))
-    return found, _name(genes[-1]) if genes else gene
+    return _respectively(found, words, clause), _name(genes[-1]) if genes else gene
+
+
+def _respectively(things: list[Thing], words: str, clause: Span) -> list[Thing]:
+    """ "D538G and Y537S detected at 0.84 % and 0.31 %": amounts after the last change belong to them in turn."""
+    changes = [t for t in things if t.change is not None]
+    if len(changes) < 2 or any(_amount(words[a.end : b.at]) for a, b in pairwise(changes)):
+        return things
+    tail = words[changes[-1].end : clause.end]
+    amounts = amounts_of(LIMIT_PHRASE.sub(" ", tail))
+    if len(amounts) < 2 and not re.search(r"\beach\b", tail):
+        return things
+    shared = amounts * len(changes) if len(amounts) == 1 else amounts
+    if len(shared) != len(changes):
+        shown = ", ".join(a.shown or "" for a in amounts)
+        shared = [Vaf(None, None, shown)] * len(changes)
+    given = dict(zip((id(c) for c in changes), shared, strict=True))
+    return [replace(t, vaf=given[id(t)]) if id(t) in given else t for t in things]
 
 
 def _owner(change: Token, genes: list[Token], words: str, gene: str) -> str:

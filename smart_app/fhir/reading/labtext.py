@@ -14,7 +14,7 @@ import html
 import re
 from dataclasses import dataclass, field, replace
 
-from smart_app.domain.facts import Finding, Kind, Outcome, Significance, Source
+from smart_app.domain.facts import Finding, Kind, Origin, Outcome, Significance, Source
 from smart_app.fhir.reading import labwords as lw
 from smart_app.fhir.reading.hgvs import kind_of, spelled, translated
 from smart_app.fhir.reading.labclauses import POLE, Negated, Span, Thing, clauses, inside, negated, pole_of, things_of
@@ -45,6 +45,7 @@ class TextReading:
     pending: bool = False
     plain: bool = False  # not detected of the gene, not only of ``denied``
     denied: frozenset[str] = frozenset()
+    conflict: bool = False  # of one change both detected and not detected
 
 
 def plain(words: str) -> str:
@@ -57,6 +58,19 @@ def plain(words: str) -> str:
 def significance_of(words: str) -> Significance:
     """The laboratory's call where its words hold one."""
     return next((s for pattern, s in _SIGNIFICANCE if pattern.search(words)), Significance.UNKNOWN)
+
+
+_NOT_SURELY_GERMLINE = re.compile(
+    r"\b(?:non-?|not |no |rule out |vs\.? |versus |or |and |may |might |possibl[ey] |cannot |could |exclude\w* )[^.;\n]{0,25}germ-?line|"
+    r"germ-?line[^.;\n]{0,20}\b(?:test\w*|cannot|could|not|excluded|vs|versus|or|confirmation|comparator|control|subtract\w*|filter\w*)\b",
+    re.I,
+)
+
+
+def origin_of(words: str) -> Origin:
+    """Germline where the words plainly say so of what they tell; what they leave open stays unknown."""
+    said = re.search(r"\bgerm-?line\b", words, re.I) and not _NOT_SURELY_GERMLINE.search(words)
+    return Origin.GERMLINE if said and not re.search(r"\bsomatic\b", words, re.I) else Origin.UNKNOWN
 
 
 def read_text(words: str, source: Source, *, about_esr1: bool = False, whole_report: bool = True) -> TextReading | None:
@@ -100,7 +114,27 @@ _BARE = re.compile(
 )
 
 
+_GENES = re.compile(r"\A\W*(?:all )?(?:panel )?genes\s*[:=(]", re.I)
 _UNREAD_NOTATION = re.compile(r"\b[pc]\.\S|[0-9]\s?%")
+
+
+def _of_now(words: str, marks: list[Token]) -> tuple[str, list[Token]]:
+    """ "Detected in the previous sample but not detected now": what the clause of the past says is blanked, not its names."""
+    cuts = [t for t in marks if t.kind == "B"]
+    if len(cuts) != 1 or not lw.PAST.search(words):
+        return words, marks
+    cut = cuts[0]
+    halves = (0, cut.start), (cut.end, len(words))
+    past = [bool(lw.PAST.search(words[a:b])) for a, b in halves]
+    poles = [any(t.kind in ("P", "N1", "N2") and a <= t.start < b for t in marks) for a, b in halves]
+    if past.count(True) != 1 or not all(poles):
+        return words, marks
+    start, end = halves[past.index(True)]
+    gone = [(t.start, t.end) for t in marks if t is cut or (t.kind in ("P", "N1", "N2") and start <= t.start < end)]
+    gone += [(start + m.start(), start + m.end()) for m in lw.PAST.finditer(words[start:end])]
+    for first, last in gone:
+        words = words[:first] + " " * (last - first) + words[last:]
+    return words, lw.tokens(words)
 
 
 def _either_or(thing: Thing) -> bool:
@@ -145,7 +179,7 @@ class _Reader:
         if len(words) > _LONGEST:
             self.puzzled = self.puzzled or bool(ESR1.search(words))
             return
-        words = _PASSING.sub(" ", words).strip()
+        words = lw.ASIDE.sub(" ", _PASSING.sub(" ", words)).strip()
         if not words or lw.REFERENCE.match(words):
             return
         marks = lw.tokens(words)
@@ -188,13 +222,15 @@ class _Reader:
         if lw.RECEPTOR.search(words) and not named and not lw.MUTATION.search(words):
             self.receptor = True
             return
-        if lw.COVER.search(words) and not named:
+        listed = _GENES.match(words) and not any(t.kind in ("P", "N1", "N2") for t in marks)
+        if (lw.COVER.search(words) or listed) and not named:
             self.covered = True
             return
         if lw.FAMILY.search(words) or lw.GENERIC.search(words):
             self.mentioned = True
             self.weak = self.weak or (named and not lw.FAMILY.search(words))
             return
+        words, marks = _of_now(words, marks)
         past = bool(lw.PAST.search(lw.PAST_FOUND.sub(" ", words)) or lw.PAST_FOUND.search(words))
         if past:
             kept = lw.PAST_FOUND.sub(lambda m: " " * len(m.group(0)), words)
@@ -339,6 +375,7 @@ class _Reader:
             vaf_text=vaf.shown,
             kind=thing.kind or kind_of(change, base),
             significance=significance_of(thing.words),
+            origin=origin_of(thing.words),
             below_limit=bool(lw.BELOW.search(thing.words)),
             sources=(self.source,),
         )
@@ -368,7 +405,8 @@ class _Reader:
             elif not self.plainly_negative:
                 self.puzzled = True
         if self.found:
-            return TextReading(Outcome.DETECTED, tuple(self.found.values()))
+            clash = not self.denied.isdisjoint(self.found)
+            return TextReading(Outcome.DETECTED, tuple(self.found.values()), conflict=clash)
         if self.puzzled:
             return TextReading(Outcome.NOT_READABLE)
         if self.uncovered:
@@ -389,4 +427,6 @@ class _Reader:
             return TextReading(Outcome.NOT_READABLE)
         if self.receptor and not self.mentioned and not self.covered and not about:
             return None
+        if self.mentioned and not self.covered and lw.BELOW.search(words):
+            return TextReading(Outcome.NOT_READABLE)  # "ESR1: below the limit of detection": found, or not found?
         return TextReading(None, covers=self.covered)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from smart_app.fhir.reading.hgvs import DNA, PROTEIN, dna, one_letter
 
 ESR1 = re.compile(
-    r"(?<![A-Za-z0-9])ESR-?1(?:m|mut)?(?![0-9A-Za-z])|\bo?estrogen receptor 1\b|\b(?:NM_000125|NM_00112274[0-2]|NP_000116)(?![0-9])",
+    r"(?<![A-Za-z0-9])ESR-?1(?:m|mut)?(?![0-9A-Za-z])|\bo?estrogen receptor 1\b|\b(?:NM_000125|NM_00112274[0-2]|NP_000116|ENST00000(?:206249|440973)|ENSP00000206249|ENSG00000091831)(?![0-9])",
     re.I,
 )
 # symbols that stand beside ESR1 on the panels, and other markers of the same reports; what follows one is not ESR1's
@@ -35,14 +35,15 @@ _TOKENS: tuple[tuple[str, str], ...] = (
     ("FUS", r"(?i:\bfusions?\b|\brearrange(?:d|ments?)\b)"),
     ("NA", r"(?i:\bnot amplified\b|\bno amplifications?\b|\bno copy[- ]number (?:gains?|changes?|variations?|alterations?)\b)"),
     ("AMP", r"(?i:\bamplifi(?:ed|cations?)\b|\bcopy[- ]number (?:gains?|increase)\b)"),
+    ("N2", rf"(?i:\b(?:{_SEEN}|positive)\s*(?:\((?:y/n|yes/no|n/y)\)\s*)?[:=?-]+\s*(?:none|no|zero|n|nil|false|0)\b(?![.,]?[0-9]|\s*%)(?=\s*(?:[.,;)|\]\n]|\Z)))|\b0 (?:of|out of|/) ?[0-9]+\b[^.;\n]{{0,30}}?\b(?:{_SEEN}|positive)\b"),
     ("SKIP", r"(?i:\bno (?:other|additional|further)\b|\bnot only\b)"),
     ("X", r"(?i:\b(?:except(?:ing)?(?: for)?|with the exception of|other than|apart from|besides|aside from)\b)"),
     ("U", r"(?i:\bindeterminate\b|\binconclusive\b|\bequivocal\b|\b(?:cannot|can not|could not|not) be (?:excluded|ruled out|confirmed)|\bnot (?:clearly|definitively|reliably|confidently) (?:detected|identified|seen|called|confirmed)|\buninterpretable\b|\bborderline\b|\bpossibl[ey]\b|\bpossible\b|\bprobable\b|\bsuspicious\b|\bsuspected\b|\bquestionable\b|\bambiguous\b|\bundetermined\b|\bunconfirmed\b|\bfalse[- ]positive\b|\bnot confirmed\b|\bdoubtful\b)"),
-    ("F", r"(?i:\bQ\.?N\.?S\b|\bquantity (?:not|in)[- ]?sufficient|\binsufficient\b|\binadequate\b|\bfailed(?! to (?:detect|identify|find|show|reveal))\b|\bfailures?\b|\bcould not be (?:obtained|performed|completed|tested|analy[sz]ed|determined|assessed|evaluated|reported|sequenced)|\bunsatisfactory\b|ha?emoly[sz](?:ed|is)|\bclotted\b|\bnot (?:be )?(?:obtained|performed|tested|evaluable|evaluated|assessable|assessed|analy[sz]ed|determined|done|sufficient|successful)|\bexpired\b|\brejected\b|\bunable to (?:perform|determine|analy[sz]e|detect|assess|report|complete|test)|\bno results?\b(?! (?:of|for) other)|\bno[- ]call\b|\bcancell?ed\b|\binvalid\b|\btest not run\b|\bunsuccessful\b|\blost in transit\b|\btube (?:broken|leak\w*))"),
+    ("F", r"(?i:\bQ\.?N\.?S\b|\bquantity (?:not|in)[- ]?sufficient|\binsufficient\b|\binadequate\b|\bfailed(?! to (?:detect|identify|find|show|reveal))\b|\bfailures?\b|\bcould not be (?:obtained|performed|completed|tested|analy[sz]ed|determined|assessed|evaluated|reported|sequenced)|\bunsatisfactory\b|ha?emoly[sz](?:ed|is)|\bclotted\b|\bnot (?:be )?(?:obtained|performed|tested|evaluable|evaluated|assessable|assessed|analy[sz]ed|determined|done|sufficient|successful)|\bexpired\b|\brejected\b|\bunable to (?:perform|determine|analy[sz]e|detect|assess|report|complete|test)|\bno results?\b(?! (?:of|for) other)|\bno[- ]call\b|\bcancell?ed\b|\binvalid\b|\btest not run\b|\bunsuccessful\b|\blost in transit\b|\bTNP\b|\btube (?:broken|leak\w*))"),
     ("W", r"(?i:\bpending\b|\bto follow\b|\bin progress\b|\bawait(?:ed|ing)\b|\bnot yet\b)"),
     ("NC", r"(?i:\b(?:not|n't) (?:be )?(?:covered|included|part of|on (?:this|the) panel|assessed by this|in (?:this|the) panel|interrogated|targeted)\b)"),
-    ("Q", r"(?i:\bnot (?:reported|available|provided|applicable|shown|listed)\b|\bN/?A\b|\bsee (?:the )?(?:attached|scanned|separate|original|full|pdf|report|comment|note|below|above)|\brefer to\b|\bunknown\b)"),
-    ("N2", rf"(?i:\b(?:not|no longer|never|n't|cannot|isn't|wasn't)\s+(?:(?:been|be|is|was|were|are|currently|now)\s+){{0,3}}(?:{_SEEN})\b|\bundetect(?:ed|able)\b|\bnon-?(?:mutated|detected|detectable)\b|\bunmutated\b|\bwild[- ]?type\b|\babsent\b|\bnegative\b(?! (?:for|predictive|control))|\bneg\b|\bnone\b(?! of)(?:\s+(?:{_SEEN})\b)?|\bnil\b|\(\s*[-−–]\s*\)|\bmut-(?!\w))|(?<![A-Za-z])(?:ND|WT|wt)(?![A-Za-z0-9])"),
+    ("Q", r"(?i:\bnot (?:reported|available|provided|applicable|shown|listed)\b|\bN/?A\b|\bsee (?:the )?(?:attached|scanned|separate|original|full|pdf|report|comment|note|below|above)|\brefer to\b|\bunknown\b|\bnicht\b|\bkeine?\b|\bno (?:se )?detect(?:ad[oa]s?|a|an|ó|aron)\b|\bnegativo\b|\bausente\b|\bnon (?:d[ée]tect\w*|rilevat\w*|rilevabil\w*)|\baucune?\b)"),
+    ("N2", rf"(?i:\b(?:not|no longer|never|n't|cannot|isn't|wasn't)\s+(?:(?:been|be|is|was|were|are|currently|now)\s+){{0,3}}(?:{_SEEN})\b|\bundetect(?:ed|able)\b|\bnon-?(?:mutated|detected|detectable)\b|\bunmutated\b|\bwild[- ]?type\b|\babsent\b|\bnegative\b(?! (?:for|predictive|control))|\bpertinent negatives?\b|\bneg\b|\bnone\b(?! of)(?:\s+(?:{_SEEN})\b)?|\bnil\b|\(\s*[-−–]\s*\)|\bmut-(?!\w))|(?<![A-Za-z])(?:ND|WT|wt)(?![A-Za-z0-9])"),
     ("N1", r"(?i:\b(?:no|without|neither|nor|none of(?: the)?|negative for|free of|absence of|lack(?:s|ing)?(?: of)?)\b(?!\s*\.)|\b(?:did|does|do|could|was|were|is) not (?:detect|identify|find|reveal|show|demonstrate|harbou?r|carry|contain|have|see|able to detect)\b|\bfailed to (?:detect|identify|find|show|reveal)\b|\bunable to (?:identify|find)\b)"),
     ("P", rf"(?i:\b(?:{_SEEN}|positive|pos|mutant|harbou?r(?:s|ed|ing)|carries|reveal(?:s|ed)|demonstrate[sd]|shows?|showed|contains?)\b|\(\s*\+\s*\)|\bmut\+)"),
     ("B", r"(?i:\b(?:but(?! also\b)|while|whereas|whilst|however|although|though|yet|in contrast)\b)"),
@@ -63,6 +64,13 @@ COVER = re.compile(
     r"\b(?:panel|assay|test|kit)\b[^.;:\n]{0,40}\b(?:includes?|covers?|interrogates|detects|targets|analy[sz]es|assesses|sequences|comprises)\b|"
     r"\bpanel of\b|\bcovers?\b|\binterrogates\b|\bgene list\b|\bgenes? (?:in|of) (?:the |this )?(?:panel|test)|\bregions? (?:tested|covered|studied)|"
     r"\btested genes?\b|\bcovered genes?\b|\bscope of (?:the )?test|\bpanel genes\b",
+    re.I,
+)
+# a reference range that stands beside the result
+ASIDE = re.compile(
+    r"[(\[]\s*(?:ref(?:erence)?|normal|expected)\b[^()\[\]]{0,60}[)\]]|"
+    r"(?<=\S)[\s,]*\b(?:ref(?:erence)?|normal|expected)\.?(?:\s+(?:range|interval|value|result)s?)?\s*[:=]\s*"
+    r"(?:not detected|none detected|undetected|negative|wild[- ]?type|absent|normal)\b",
     re.I,
 )
 PAST = re.compile(

@@ -15,18 +15,44 @@ CTDNA = re.compile(
     r"\bf1 ?l(?:iquid)? ?cdx\b|tempus xf|blood[- ]based",
     re.I,
 )
-LIQUID = re.compile(rf"{CTDNA.pattern}|\bplasma\b|\bstreck\b", re.I)
-_TISSUE = re.compile(
-    r"\btissue\b|\bbiops(?:y|ies)\b|\bFFPE\b|\btumou?r block\b|paraffin|core needle|resection|formalin", re.I
+LIQUID = re.compile(
+    rf"{CTDNA.pattern}|\bplasma\b|\bplas\.cfdna\b|\bstreck\b|caris assure|guardant ?omni|plasma ?select|resolution ctdx|invision ?first",
+    re.I,
 )
-_BLOOD = re.compile(r"\b(?:whole )?blood\b|venous", re.I)
+_TISSUE = re.compile(
+    r"\btissue(?: ?next)?\b|\bbiops(?:y|ies)\b|\bFFPE\b|\btumou?r (?:block|specimen|sample|slides?)\b|paraffin|core needle|resection|formalin|"
+    r"\bneedle aspirat\w*|360 ?tissue",
+    re.I,
+)
+# what only a specimen is called; in a report's words they would speak of the disease
+_TISSUE_NAME = re.compile(
+    r"\bsurgical specimen\b|\blymph node\b|\b(?:metastatic|primary) tumou?r\b|\btumou?r\b(?! DNA)|\bexcision|mastectomy|lumpectomy",
+    re.I,
+)
+_LIQUID_BIOPSY = re.compile(r"liquid biops(?:y|ies)", re.I)
+_BLOOD = re.compile(r"\b(?:whole )?blood\b|venous|veni-?puncture|phlebotomy", re.I)
+_EITHER = re.compile(r"\bbl(?:oo)?d\s*(?:or|/|and)\s*tissue|tissue\s*(?:or|/|and)\s*bl(?:oo)?d", re.I)
+_STATED = re.compile(r"\b(?:specimen|sample)(?: ?(?:type|source))?\s*[:=]\s*([^.;\n]{2,80})", re.I)
+_OTHER_TIME = re.compile(
+    r"\b(?:recommend\w*|consider\w*|suggest\w*|may|might|should|would|could|can|if|prior|previous\w*|compar\w+|earlier|cannot|repeat)\b",
+    re.I,
+)
 
 
 def from_words(said: str) -> Specimen:
-    """Words of a test's or specimen's name. "Liquid biopsy" is plasma, "biopsy" is tissue."""
-    if LIQUID.search(said):
-        return Specimen.PLASMA
-    return Specimen.TISSUE if _TISSUE.search(said) else Specimen.UNKNOWN
+    """Words of a test's or specimen's name. "Liquid biopsy" is plasma, "biopsy" is tissue; both is neither."""
+    liquid, tissue = LIQUID.search(said), _TISSUE.search(_LIQUID_BIOPSY.sub(" ", said))
+    if tissue and (liquid or _EITHER.search(said)):
+        return Specimen.UNKNOWN
+    return Specimen.PLASMA if liquid else Specimen.TISSUE if tissue else Specimen.UNKNOWN
+
+
+def from_report_words(said: str) -> Specimen:
+    """Words of a report: what it states as its specimen, else what its sentences about this sample name."""
+    stated = {kind for m in _STATED.finditer(said) if (kind := from_words(m.group(1))) is not Specimen.UNKNOWN}
+    if stated:
+        return stated.pop() if len(stated) == 1 else Specimen.UNKNOWN
+    return from_words(". ".join(s for s in re.split(r"[.;\n]", said) if not _OTHER_TIME.search(s)))
 
 
 def specimens_of(record: Record, *resources: Json) -> list[Json]:
@@ -41,26 +67,43 @@ def specimens_of(record: Record, *resources: Json) -> list[Json]:
     return []
 
 
-def kind_of_specimen(found: list[Json], context: str) -> Specimen:
-    """``context``: the words of the test and the report. Blood counts as plasma: a ctDNA test's whole-blood tube."""
-    kinds: set[Specimen] = set()
-    for specimen in found:
-        known = {genomic_codes().specimen.get(code) for _, code, _ in codings(specimen.get("type"))}
-        said = f"{words(specimen.get('type'))} {text(specimen.get('_display')) or ''}"
-        if Specimen.PLASMA in known or LIQUID.search(said) or (_BLOOD.search(said) and not _TISSUE.search(said)):
-            kinds.add(Specimen.PLASMA)
-        elif Specimen.TISSUE in known or _TISSUE.search(said):
-            kinds.add(Specimen.TISSUE)
-    if len(kinds) == 1:
-        return kinds.pop()
-    return from_words(context) if not kinds else Specimen.UNKNOWN
+def kind_of_specimen(found: list[Json], name: str, report: str = "") -> Specimen:
+    """``name``: of the test; ``report``: its free words, asked last.
+
+    Blood counts as plasma: a ctDNA test's whole-blood tube.
+    """
+    kinds = {kind for specimen in found if (kind := _of_one(specimen)) is not Specimen.UNKNOWN}
+    if kinds:
+        return kinds.pop() if len(kinds) == 1 else Specimen.UNKNOWN
+    named = from_words(name)
+    if named is not Specimen.UNKNOWN or (LIQUID.search(name) and _TISSUE.search(name)):
+        return named
+    return from_report_words(report) if report else named
+
+
+def _of_one(specimen: Json) -> Specimen:
+    known = {genomic_codes().specimen.get(code) for _, code, _ in codings(specimen.get("type"))} - {None}
+    collection = obj(specimen.get("collection"))
+    tubes = " ".join(
+        f"{words(c.get('type'))} {text(c.get('description')) or ''}" for c in items(specimen.get("container"))
+    )
+    said = f"{words(specimen.get('type'))} {text(specimen.get('_display')) or ''} {words(collection.get('method'))} {tubes}"
+    tissue = _TISSUE.search(_LIQUID_BIOPSY.sub(" ", said))
+    if LIQUID.search(said) or Specimen.PLASMA in known:
+        return Specimen.UNKNOWN if tissue or Specimen.TISSUE in known else Specimen.PLASMA
+    if Specimen.TISSUE in known or tissue:
+        return Specimen.TISSUE
+    if _BLOOD.search(said):
+        return Specimen.PLASMA
+    return Specimen.TISSUE if _TISSUE_NAME.search(said) else Specimen.UNKNOWN
 
 
 def collected(record: Record, found: list[Json]) -> PartialDate | None:
     for specimen in found:
         collection = obj(specimen.get("collection"))
         day = record.when(collection.get("collectedDateTime"))
-        day = day or record.when(obj(collection.get("collectedPeriod")).get("start"))
+        period = obj(collection.get("collectedPeriod"))
+        day = day or record.when(period.get("start")) or record.when(period.get("end"))
         if day is not None:
             return day
     return None

@@ -75,8 +75,12 @@ def read_observation(resource: Json, source: Source, above: tuple[Json, ...] = (
     name = f"{words(resource.get('code'))} {words(resource.get('method'))}"
     if RECEPTOR.search(name) and not has_notation(parts) and not MUTATION.search(name):
         return None
+    if about is About.UNSAID and LOINC["variant"] in codes and _of_esr1(_value_words(resource)):
+        about = About.ESR1  # "ESR1 p.D538G" is the value of a variant assessment
     if about is About.ODD:
         return Said(Outcome.NOT_READABLE, note="the gene's code and its name contradict each other")
+    if LOINC["region"] in codes and about is not About.ESR1 and ESR1.search(" ; ".join(values(_parts(parts)))):
+        about = About.ESR1  # "Exons 4-8 of ESR1" in the description of the regions
     if LOINC["region"] in codes:
         return _region(parts) if about is About.ESR1 else None
     if LOINC["tested"] in codes:
@@ -96,6 +100,10 @@ def read_observation(resource: Json, source: Source, above: tuple[Json, ...] = (
     return said if inner is None else _both(inner, said)
 
 
+def _parts(parts: dict[str, list[Json]]) -> list[Json]:
+    return [component for group in parts.values() for component in group]
+
+
 def _of_several(resource: Json, source: Source, parts: dict[str, list[Json]], free: str) -> Said:
     """A test named after ESR1 and other genes with one answer: negative for all, or positive and not said for which."""
     said = _direct(resource, source, parts, free, 1)
@@ -107,6 +115,10 @@ def _of_several(resource: Json, source: Source, parts: dict[str, list[Json]], fr
 def _of_esr1(name: str) -> bool:
     """A panel's or report's name that speaks of ESR1 and of no other gene."""
     return bool(ESR1.search(name)) and all(ESR1.match(m.group(0)) for m in OTHER_GENE.finditer(name))
+
+
+def _value_words(resource: Json) -> str:
+    return f"{words(resource.get('valueCodeableConcept'))} {text(resource.get('valueString')) or ''}"
 
 
 def _own_value(resource: Json) -> bool:
@@ -147,6 +159,8 @@ def _direct(resource: Json, source: Source, parts: dict[str, list[Json]], free: 
     if coded >= _YES_NO:
         return Said(Outcome.NOT_READABLE, covers=True, note="the value says both detected and not detected")
     spoken += sorted(coded, key=lambda o: o.value)[:1]
+    if not coded and MUTATION.search(name) and (answer := _yes_no(resource)) is not None:
+        spoken.append(answer)
     if isinstance(resource.get("valueBoolean"), bool):
         spoken.append(Outcome.DETECTED if resource["valueBoolean"] else Outcome.NOT_DETECTED)
     value_words = " ; ".join(
@@ -177,6 +191,8 @@ def _direct(resource: Json, source: Source, parts: dict[str, list[Json]], free: 
         found = vaf is not None and vaf.fraction is not None and vaf.fraction > 0 and vaf.comparator not in ("<", "<=")
         outcome = Outcome.DETECTED if found else Outcome.NOT_READABLE
         parts = {**parts, LOINC["vaf"]: [*of(parts, "vaf"), {"valueQuantity": resource["valueQuantity"]}]}
+    if outcome is None and not spoken and not absent and (noted is None or noted.outcome is None):
+        outcome = _flagged(resource)
     if outcome is None and not spoken:
         outcome = _without_value(absent, noted, resource)
         pending = pending or bool(noted and noted.pending)
@@ -189,8 +205,8 @@ def _direct(resource: Json, source: Source, parts: dict[str, list[Json]], free: 
         told.add(Outcome.DETECTED)
     elif said_in_notes is Outcome.NOT_DETECTED and outcome is Outcome.DETECTED and noted is not None and noted.plain:
         told.add(Outcome.NOT_DETECTED)
-    conflict = told == _YES_NO
-    if conflict:
+    conflict = told == _YES_NO or any(r is not None and r.conflict for r in (reading, noted))
+    if told == _YES_NO:
         outcome = Outcome.DETECTED
     findings: tuple[Finding, ...] = ()
     odd = odd_notation(parts) if outcome is Outcome.DETECTED else None
@@ -210,6 +226,23 @@ def _direct(resource: Json, source: Source, parts: dict[str, list[Json]], free: 
     )
 
 
+_YES = {"yes": Outcome.DETECTED, "no": Outcome.NOT_DETECTED, "true": Outcome.DETECTED, "false": Outcome.NOT_DETECTED}
+_YES |= {"y": Outcome.DETECTED, "n": Outcome.NOT_DETECTED}
+_YES_CODES = {"373066001": Outcome.DETECTED, "373067005": Outcome.NOT_DETECTED}  # SNOMED CT Yes, No
+
+
+def _yes_no(resource: Json) -> Outcome | None:
+    """Yes or no to "ESR1 mutation"."""
+    concept = resource.get("valueCodeableConcept")
+    said = {text(resource.get("valueString")), text(obj(concept).get("text"))}
+    for system, code, display in codings(concept):
+        said |= {display, code if "0136" in system or "0532" in system else None}
+        if code in _YES_CODES:
+            said.add("yes" if _YES_CODES[code] is Outcome.DETECTED else "no")
+    found = {_YES[word.lower().rstrip(".")] for word in said if word and word.lower().rstrip(".") in _YES}
+    return found.pop() if len(found) == 1 else None
+
+
 def has_change(reading: TextReading | None) -> bool:
     return reading is not None and any(f.protein_change or f.dna_change for f in reading.findings)
 
@@ -221,6 +254,16 @@ _CHANGE_LIST = re.compile(
 
 def _only_changes(value: str) -> bool:
     return bool(_CHANGE_LIST.match(value)) and bool(re.search(r"[0-9]", value))
+
+
+# abnormal and normal: laboratories' systems set these flags by default, so that they count where nothing else is said
+_FLAGS = {"A": Outcome.DETECTED, "AA": Outcome.DETECTED, "N": Outcome.NOT_DETECTED}
+
+
+def _flagged(resource: Json) -> Outcome | None:
+    codes = {code for one in items(resource.get("interpretation")) for _, code, _ in codings(one)}
+    found = {_FLAGS[code] for code in codes if code in _FLAGS}
+    return found.pop() if len(found) == 1 else None
 
 
 def _word_outcome(value: str | None, source: Source) -> set[Outcome]:
@@ -281,9 +324,14 @@ def _without_value(absent: set[str], noted: TextReading | None, resource: Json) 
 
 
 def _free_text(resource: Json) -> str:
-    """Value, notes and, only where these are missing, the narrative."""
+    """Value, notes and, only where these are missing, the narrative. A coded value only where its words name ESR1."""
     name = text(obj(resource.get("code")).get("text")) or ""
-    parts = [text(resource.get("valueString")), *(text(n.get("text")) for n in items(resource.get("note")))]
+    concept = words(resource.get("valueCodeableConcept"))
+    parts = [
+        text(resource.get("valueString")),
+        concept if ESR1.search(concept) else None,
+        *(text(n.get("text")) for n in items(resource.get("note"))),
+    ]
     said = ". ".join(p for p in parts if p)
     if not said and not resource.get("component") and not resource.get("valueCodeableConcept"):
         said = plain(text(obj(resource.get("text")).get("div")) or "").strip()
@@ -299,6 +347,7 @@ def _from_text(reading: TextReading | None, free: str) -> Said | None:
         reading.covers,
         reading.uninformative,
         free[:300],
+        conflict=reading.conflict,
         pending=reading.pending,
         denied=frozenset() if reading.plain else reading.denied,
     )
