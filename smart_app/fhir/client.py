@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
@@ -18,6 +20,16 @@ MAX_PAGES = 400
 _EXPIRED = ("fhir.gone", "fhir.not_found", "fhir.refused")  # what a next link answers once its session has ended
 
 Entry = tuple[str, Json]  # fullUrl ('' where there is none) and resource
+Params = list[tuple[str, str]]
+Pages = tuple[dict[str, Entry], SearchRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """Disjoint windows of a search, read side by side by ``each`` where the pages of the whole would be many."""
+
+    windows: tuple[Params, ...]
+    each: Callable[[Callable[[Params], Pages], tuple[Params, ...]], Iterable[Pages]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,13 @@ class FhirClient:
         self._gate = gate
         self._bearer = bearer
         self._capabilities: Json | None = None
+        self._slots: AbstractContextManager[object] = nullcontext()
+
+    def capped(self, concurrency: int) -> FhirClient:
+        """The same client, with at most so many requests under way at once."""
+        made = FhirClient(self.base, self._gate, self._bearer)
+        made._capabilities, made._slots = self._capabilities, BoundedSemaphore(concurrency)
+        return made
 
     def send(
         self,
@@ -57,6 +76,7 @@ class FhirClient:
         body: Json | bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = 10.0,
+        max_bytes: int | None = None,
     ) -> Response:
         """Any HTTP status is an answer. FhirError ``net.*`` where there is none.
 
@@ -66,10 +86,10 @@ class FhirClient:
         if not under(url, self.base):
             raise FhirError("The address lies outside the registered FHIR server.", code="net.origin")
         raw = body if isinstance(body, bytes) or body is None else jsontext.dumps(body)
-        reply = self._authorised(method, url, params, raw, headers or {}, timeout, force=False)
+        reply = self._authorised(method, url, params, raw, headers or {}, timeout, max_bytes, force=False)
         if reply.status == 401 and self._bearer is not None:
             # a refused request was not carried out, so sending it again after a refresh repeats nothing
-            reply = self._authorised(method, url, params, raw, headers or {}, timeout, force=True)
+            reply = self._authorised(method, url, params, raw, headers or {}, timeout, max_bytes, force=True)
         return _response(reply)
 
     def _authorised(
@@ -80,6 +100,7 @@ class FhirClient:
         raw: bytes | None,
         headers: Mapping[str, str],
         timeout: float,
+        max_bytes: int | None,
         *,
         force: bool,
     ) -> Reply:
@@ -89,7 +110,10 @@ class FhirClient:
         token = self._bearer(force) if self._bearer is not None else None
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
-        return self._gate.request(method, url, params=params, body=raw, headers=sent, timeout=timeout)
+        with self._slots:
+            return self._gate.request(
+                method, url, params=params, body=raw, headers=sent, timeout=timeout, max_bytes=max_bytes
+            )
 
     def capabilities(self) -> Json:
         """The server's CapabilityStatement, read once per client."""
@@ -102,19 +126,28 @@ class FhirClient:
         return expect(self.send("GET", f"{resource_type}/{ident}"), resource_type)
 
     def search(
-        self, resource_type: str, params: Mapping[str, str] | list[tuple[str, str]], *, shown: str = ""
+        self,
+        resource_type: str,
+        params: Mapping[str, str] | list[tuple[str, str]],
+        *,
+        shown: str = "",
+        fan: Fan | None = None,
     ) -> tuple[list[Entry], SearchRecord]:
-        """All pages. Never raises: what could not be read stands in the record (``complete`` False, ``error_code``)."""
+        """All pages. Never raises: what could not be read stands in the record (``complete`` False, ``error_code``).
+
+        ``fan`` is used only where the server says how many there are (``total``), so that what no window holds (an
+        entry without a date) is noticed, and read page by page.
+        """
         url = f"{self.base}/{resource_type}?{urlencode(params)}"
-        found, record = self._pages(resource_type, url, shown)
+        found, record = self._pages(resource_type, url, shown, fan)
         if record.pages and record.error_code in _EXPIRED:  # the server forgot its pages: the whole search once more
             said = record.error
-            found, record = self._pages(resource_type, url, shown)
+            found, record = self._pages(resource_type, url, shown, fan)
             record.warnings.append(f"the server lost the pages of this search ({said}), so it was run twice")
         record.entries = len(found)
         return list(found.values()), record
 
-    def _pages(self, resource_type: str, first: str, shown: str) -> tuple[dict[str, Entry], SearchRecord]:
+    def _pages(self, resource_type: str, first: str, shown: str, fan: Fan | None = None) -> Pages:
         record = SearchRecord(resource_type, shown)
         found: dict[str, Entry] = {}
         url: str | None = first
@@ -128,7 +161,14 @@ class FhirClient:
                 record.pages += 1
                 self._take(bundle, found, record)
                 url = self._next(bundle, url)
-            matches = sum(1 for _, resource in found.values() if resource.get("resourceType") == resource_type)
+                if (
+                    url is not None
+                    and fan is not None
+                    and record.pages == 1
+                    and self._fanned(first, found, record, fan)
+                ):
+                    url = None
+            matches = _matches(found, resource_type)
             if record.total is not None and matches < record.total:
                 raise FhirError(
                     f"The server announced {record.total} and gave {matches}.", code="search.fewer_than_total"
@@ -137,6 +177,24 @@ class FhirClient:
         except FhirError as error:
             record.error_code, record.error = error.code, error.message
         return found, record
+
+    def _fanned(self, first: str, found: dict[str, Entry], record: SearchRecord, fan: Fan) -> bool:
+        """Whether the windows gave all that the server announced; then ``found`` and ``record`` hold it."""
+        kind, total = record.resource_type, record.total
+        if total is None or record.error_code is not None or total <= 2 * max(1, _matches(found, kind)):
+            return False
+        all_found = dict(found)
+        parts = list(fan.each(lambda window: self._pages(kind, f"{first}&{urlencode(window)}", ""), fan.windows))
+        for window, _ in parts:
+            for key, entry in window.items():
+                if key not in all_found or _newer(entry[1], all_found[key][1]):
+                    all_found[key] = entry
+        record.pages += sum(part.pages for _, part in parts)
+        whole = all(part.complete for _, part in parts) and _matches(all_found, kind) == total
+        if whole:
+            found.update(all_found)
+            record.warnings += dict.fromkeys(warning for _, part in parts for warning in part.warnings)
+        return whole
 
     def _take(self, bundle: Json, found: dict[str, Entry], record: SearchRecord) -> None:
         total = bundle.get("total")
@@ -173,6 +231,10 @@ class FhirClient:
         if not target or not under(url, self.base):
             raise FhirError("The next page lies on another server and was not followed.", code="search.foreign_next")
         return url
+
+
+def _matches(found: Mapping[str, Entry], resource_type: str) -> int:
+    return sum(1 for _, resource in found.values() if resource.get("resourceType") == resource_type)
 
 
 def _newer(one: Json, other: Json) -> bool:

@@ -97,7 +97,9 @@ class Gate:
     tries: int = 4
     _allowed: dict[str, bool] = field(default_factory=dict)
     _health: dict[str, _Health] = field(default_factory=dict)
-    _local: threading.local = field(default_factory=threading.local)
+    _adapter: HTTPAdapter = field(
+        default_factory=lambda: HTTPAdapter(pool_connections=32, pool_maxsize=64, max_retries=0)
+    )
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def allow(self, url: str, *, private: bool = True) -> None:
@@ -120,6 +122,7 @@ class Gate:
         body: bytes | None = None,
         timeout: float = 10.0,
         retry: bool | None = None,
+        max_bytes: int | None = None,
     ) -> Reply:
         """One answer, or a FhirError ``net.*`` that says why there is none. Only GET is ever repeated."""
         origin = origin_of(url)
@@ -129,7 +132,7 @@ class Gate:
         for attempt in range(self.tries if again else 1):
             last = attempt == (self.tries if again else 1) - 1
             try:
-                reply = self._once(method, url, headers, params, form, body, timeout)
+                reply = self._once(method, url, headers, params, form, body, timeout, max_bytes or self.max_bytes)
             except FhirError as error:
                 self._failed(origin)
                 if last or error.code not in ("net.unreachable",):
@@ -167,17 +170,15 @@ class Gate:
         if not private:
             _require_public(urlsplit(url).hostname or "")
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.trust_env = False
-            session.verify = self.verify
-            session.headers["User-Agent"] = "esr1-smart-app"
-            session.mount("https://", HTTPAdapter(max_retries=0))
-            session.mount("http://", HTTPAdapter(max_retries=0))
-            self._local.session = session
-        session.cookies.clear()  # a server's cookie of one launch never reaches another
+    def _session(self, *, pooled: bool) -> requests.Session:
+        """Reads share their connections. A write has its own: one that the server let go meanwhile would lose it."""
+        session = requests.Session()  # of its own, so that a server's cookie of one launch never reaches another
+        session.trust_env = False
+        session.verify = self.verify
+        session.headers["User-Agent"] = "esr1-smart-app"
+        adapter = self._adapter if pooled else HTTPAdapter(max_retries=0)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
         return session
 
     def _once(
@@ -189,10 +190,11 @@ class Gate:
         form: Mapping[str, str] | None,
         body: bytes | None,
         timeout: float,
+        max_bytes: int,
     ) -> Reply:
         deadline = self.clock() + timeout
         try:
-            with self._session().request(
+            with self._session(pooled=method == "GET").request(
                 method,
                 url,
                 params=params,
@@ -205,7 +207,7 @@ class Gate:
                 content = bytearray()
                 for chunk in answer.iter_content(65536):
                     content += chunk
-                    if len(content) > self.max_bytes:
+                    if len(content) > max_bytes:
                         raise FhirError("The answer was larger than the app accepts.", code="net.too_large")
                     if self.clock() > deadline:
                         raise FhirError("The server did not finish its answer in time.", code="net.timeout")

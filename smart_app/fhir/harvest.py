@@ -3,45 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from smart_app.errors import FhirError
-from smart_app.fhir.client import Entry, FhirClient
+from smart_app.fhir.attachments import Form, with_forms
+from smart_app.fhir.client import Entry, Fan, FhirClient
+from smart_app.fhir.follow import References, follow, open_forms
+from smart_app.fhir.offer import Offer, granted
 from smart_app.fhir.plans import Plan, Query, choose_plan
-from smart_app.fhir.reading.record import Json, items, obj, reference_of, text
+from smart_app.fhir.reading.record import Json, reference_of, text
 from smart_app.fhir.receipt import Receipt, SearchRecord
 
-MAX_FOLLOWED = 400
+MAX_ROUNDS = 5  # of members that have members of their own
+_THREADS = 48  # how many requests are under way at once is the plan's to say (``concurrency``), not the threads'
 _REFUSED = ("fhir.refused", "fhir.not_found")
-_FOLLOWED_PARTS = {"Medication": "drugs", "Specimen": "results", "Observation": "results"}
+Found = list[tuple[list[Entry], SearchRecord]]
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """What the CapabilityStatement says can be searched; ``types`` None where it could not be read."""
+class _Asking:
+    """What every search of one reading shares."""
 
-    types: dict[str, Json] | None
-
-    @classmethod
-    def of(cls, capabilities: Json | None) -> Offer:
-        if capabilities is None:
-            return cls(None)
-        rest = next(iter(items(capabilities.get("rest"))), {})
-        return cls({text(r.get("type")) or "": r for r in items(rest.get("resource"))})
-
-    def searches(self, kind: str) -> bool:
-        if self.types is None:
-            return True
-        codes = {text(i.get("code")) for i in items(obj(self.types.get(kind)).get("interaction"))}
-        return "search-type" in codes
-
-    def includes(self, include: str) -> bool:
-        if self.types is None:
-            return False
-        listed = obj(self.types.get(include.split(":")[0])).get("searchInclude") or []
-        return isinstance(listed, list) and (include in listed or "*" in listed)
+    client: FhirClient
+    patient_id: str
+    plan: Plan
+    offer: Offer
+    scopes: tuple[str, ...] | None
+    today: date
+    wide: ThreadPoolExecutor  # its jobs wait for nothing but the network
 
 
 def harvest(
@@ -55,35 +46,58 @@ def harvest(
 ) -> tuple[list[Entry], Receipt]:
     """The patient's resources and the receipt. FhirError only where the Patient itself cannot be read."""
     receipt = Receipt(scopes_asked=scopes_asked, scopes_granted=scopes_granted)
-    receipt.read_at = datetime.now(UTC).isoformat(timespec="seconds")
+    now = datetime.now(UTC)
+    receipt.read_at = now.isoformat(timespec="seconds")
     if capabilities is None:
         capabilities = _capabilities(client, receipt)
     chosen = choose_plan(capabilities, plan)
-    offer = Offer.of(capabilities)
+    capped = client.capped(chosen.concurrency)
     found: dict[str, Entry] = {}
-    with ThreadPoolExecutor(max_workers=chosen.concurrency) as pool:
-        patient = pool.submit(client.read, "Patient", patient_id)
-        runs = [pool.submit(_run, client, patient_id, query, chosen, offer, scopes_granted) for query in chosen.queries]
+    forms: dict[str, Form] = {}
+    with ThreadPoolExecutor(_THREADS) as pool, ThreadPoolExecutor(_THREADS) as wide:
+        asking = _Asking(capped, patient_id, chosen, Offer.of(capabilities), scopes_granted, now.date(), wide)
+        patient = pool.submit(capped.read, "Patient", patient_id)
+        runs = [pool.submit(_run, asking, query) for query in chosen.queries]
+        runs += _follow_all(asking, pool, runs, forms)
         for run in runs:
             for entries, record in run.result():
                 _keep(entries, found)
                 receipt.searches.append(record)
         person = patient.result()
-        if text(person.get("id")) != patient_id:
-            raise FhirError("The EHR answered with another patient.", code="fhir.wrong_patient")
-        _keep([("", person)], found)
-        for _ in range(3):  # a report's members may name specimens of their own
-            missing = _unresolved(found.values(), client.base)
-            missing = {kind: idents - _tried(receipt, kind) for kind, idents in missing.items()}
-            if not any(missing.values()):
-                break
-            jobs = [pool.submit(_follow, client, kind, sorted(ids), offer) for kind, ids in missing.items() if ids]
-            for job in jobs:
-                entries, record = job.result()
-                _keep(entries, found)
-                receipt.searches.append(record)
+    if text(person.get("id")) != patient_id:
+        raise FhirError("The EHR answered with another patient.", code="fhir.wrong_patient")
+    _keep([("", person)], found)
     receipt.resources_read = len(found)
-    return list(found.values()), receipt
+    return list(with_forms(found.values(), forms, client.base)), receipt
+
+
+def _follow_all(
+    asking: _Asking, pool: ThreadPoolExecutor, searches: list[Future[Found]], forms: dict[str, Form]
+) -> list[Future[Found]]:
+    """Follows references while the searches come in; those that a search may still bring, once all are there."""
+    references = References(asking.client.base)
+    jobs: list[tuple[str, Future[Found]]] = []
+    waiting, rounds = set(searches), 0
+    while waiting:
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        for job in done:
+            for entries, _ in job.result():
+                references.note(entries)
+        quiet = not waiting
+        rounds += quiet
+        if rounds > MAX_ROUNDS:
+            break
+        for kind, idents in references.take(early=not quiet):
+            job = pool.submit(_followed, asking, kind, idents, references.genetic, forms)
+            jobs.append((f"{kind}/{idents[0]}", job))
+            waiting.add(job)
+    return [job for _, job in sorted(jobs, key=lambda pair: pair[0])]
+
+
+def _followed(asking: _Asking, kind: str, idents: list[str], genetic: set[str], forms: dict[str, Form]) -> Found:
+    if kind == "Binary":
+        return [([], open_forms(asking.client, idents, genetic, asking.scopes, asking.wide.map, forms))]
+    return [follow(asking.client, kind, idents, asking.offer, asking.wide.map)]
 
 
 def _capabilities(client: FhirClient, receipt: Receipt) -> Json | None:
@@ -102,39 +116,24 @@ def _keep(entries: Iterable[Entry], found: dict[str, Entry]) -> None:
         found.setdefault(key if "/" in key else f"{key}#{len(found)}", (full_url, resource))
 
 
-def _granted(kind: str, scopes: tuple[str, ...] | None) -> bool:
-    """Whether the token may search this type (SMART v1 ``patient/X.read`` and v2 ``patient/X.rs``)."""
-    if scopes is None:
-        return True
-    for scope in scopes:
-        context, _, rest = scope.partition("/")
-        if context not in ("patient", "user", "system"):
-            continue
-        name, _, access = rest.partition("?")[0].partition(".")
-        letters = set(access)
-        if name in (kind, "*") and (access in ("read", "*") or {"r", "s"} <= letters <= set("cruds")):
-            return True
-    return False
-
-
-def _run(
-    client: FhirClient, patient_id: str, query: Query, plan: Plan, offer: Offer, granted: tuple[str, ...] | None
-) -> list[tuple[list[Entry], SearchRecord]]:
-    shown = "&".join(f"{k}={v}" for k, v in query.params)
+def _run(asking: _Asking, query: Query) -> Found:
+    offer, shown = asking.offer, "&".join(f"{k}={v}" for k, v in query.params)
     if not offer.searches(query.type):
         return [([], _note(query, shown, offered=False, error=None))]
-    if not _granted(query.type, granted):
+    if not granted(query.type, asking.scopes):
         return [([], _note(query, shown, offered=True, error=("scope.not_granted", "The EHR did not grant this.")))]
-    params = [("patient", patient_id), *query.params]
-    if plan.count is not None:
-        params.append(("_count", str(plan.count)))
-    if query.include is not None and offer.includes(query.include):
-        params.append(("_include", query.include))
-    entries, record = client.search(query.type, params, shown=shown)
+    wanted = [("patient", asking.patient_id), *query.params]
+    size, included = offer.extras(query, asking.plan.count)
+    fan = None
+    if query.windows is not None and offer.takes(query.type, query.windows.by):
+        fan = Fan(query.windows.of(asking.today), asking.wide.map)
+    entries, record = asking.client.search(query.type, [*wanted, *size, *included], shown=shown, fan=fan)
+    if record.error_code in _REFUSED and record.pages == 0 and included:  # listed, and yet not taken
+        entries, record = asking.client.search(query.type, [*wanted, *size], shown=shown, fan=fan)
     record.parts, record.needed = query.parts, query.needed
     if record.error_code in _REFUSED and record.pages == 0:
         if query.fallback:
-            return [pair for other in query.fallback for pair in _run(client, patient_id, other, plan, offer, granted)]
+            return [pair for other in query.fallback for pair in _run(asking, other)]
         unserved = record.error_code == "fhir.not_found" and offer.types is None and query.type.startswith("Medication")
         if query.optional or unserved:
             record.offered = False
@@ -146,76 +145,3 @@ def _note(query: Query, shown: str, *, offered: bool, error: tuple[str, str] | N
     if error is not None:
         record.error_code, record.error = error
     return record
-
-
-def _references(resource: Json) -> Iterable[str]:
-    """References worth following: drugs by reference, specimens, members of panels and reports."""
-    kind = resource.get("resourceType")
-    fields = {
-        "DiagnosticReport": ("result", "specimen"),
-        "Observation": ("hasMember", "derivedFrom", "specimen"),
-        "MedicationRequest": ("medicationReference",),
-        "MedicationStatement": ("medicationReference",),
-        "MedicationAdministration": ("medicationReference",),
-        "MedicationDispense": ("medicationReference",),
-    }.get(kind if isinstance(kind, str) else "", ())
-    for name in fields:
-        for reference in items(resource.get(name)):
-            target = text(reference.get("reference"))
-            if target is not None:
-                yield target
-
-
-def _unresolved(entries: Iterable[Entry], base: str) -> dict[str, set[str]]:
-    listed = list(entries)
-    have = {reference_of(resource) for _, resource in listed}
-    missing: dict[str, set[str]] = {}
-    for _, resource in listed:
-        for target in _references(resource):
-            if target.startswith(base + "/"):
-                target = target[len(base) + 1 :]
-            kind, _, ident = target.split("/_history/")[0].partition("/")
-            if kind in _FOLLOWED_PARTS and ident and "/" not in ident and f"{kind}/{ident}" not in have:
-                missing.setdefault(kind, set()).add(ident)
-    return missing
-
-
-def _tried(receipt: Receipt, kind: str) -> set[str]:
-    """Ids already asked for by reference: what was not there the first time is not asked for again."""
-    return {
-        ident
-        for record in receipt.searches
-        if record.resource_type == kind and record.query.startswith("by reference: ")
-        for ident in record.query.removeprefix("by reference: ").split(",")
-    }
-
-
-def _follow(client: FhirClient, kind: str, idents: list[str], offer: Offer) -> tuple[list[Entry], SearchRecord]:
-    """Reads resources by id, many in one search where the server takes ``_id`` lists, else one by one."""
-    record = SearchRecord(kind, "by reference: " + ",".join(idents), parts=(_FOLLOWED_PARTS[kind],), complete=True)
-    found: list[Entry] = []
-    wanted = idents[:MAX_FOLLOWED]
-    if len(idents) > MAX_FOLLOWED:
-        record.complete, record.error_code = False, "follow.too_many"
-        record.error = f"{len(idents)} references to {kind} are more than the app follows."
-    if offer.types is not None and offer.searches(kind) and len(wanted) > 1:
-        for start in range(0, len(wanted), 40):
-            part = wanted[start : start + 40]
-            entries, _ = client.search(kind, [("_id", ",".join(part)), ("_count", "100")])
-            found += [entry for entry in entries if reference_of(entry[1]).partition("/")[2] in part]
-            record.pages += 1
-    have = {reference_of(resource) for _, resource in found}
-    for ident in wanted:
-        if f"{kind}/{ident}" in have:
-            continue
-        try:
-            found.append(("", client.read(kind, ident)))
-        except FhirError as error:
-            if error.code in ("fhir.not_found", "fhir.gone"):  # a reference to nothing hides nothing
-                record.warnings.append(f"a {kind} that another entry refers to is not there")
-                continue
-            record.complete, record.error_code = False, record.error_code or f"follow.{error.code}"
-            record.error = record.error or f"A {kind} that other entries refer to could not be read: {error.message}"
-        record.pages += 1
-    record.entries = len(found)
-    return found, record

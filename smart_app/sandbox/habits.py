@@ -61,6 +61,7 @@ EPIC = Habits(
     categories={"Observation": frozenset({"laboratory", "genomics", "vital-signs", "social-history", "smartdata"})},
     writable=False,
     page=10,
+    largest=10,
     total=False,
     outcome=(
         "warning",
@@ -77,6 +78,7 @@ ORACLE = Habits(
     includes=False,
     writable=False,
     page=5,
+    largest=5,
     overlap=True,
     total=False,
     bodiless=frozenset({403, 406}),
@@ -87,6 +89,7 @@ ATHENA = Habits(
     absent=_NO_STATEMENT | {"MedicationAdministration", "ImagingStudy", "Appointment"},
     writable=False,
     page=4,
+    largest=4,
     next_link="host",
     throttle=(9, 403, "1"),
 )
@@ -95,6 +98,7 @@ MEDITECH = Habits(
     absent=_NO_STATEMENT | {"MedicationAdministration", "ImagingStudy"},
     writable=False,
     page=6,
+    largest=6,
     next_link="base",
 )
 ECLINICALWORKS = Habits(
@@ -102,6 +106,7 @@ ECLINICALWORKS = Habits(
     absent=_NO_STATEMENT | {"ImagingStudy", "Appointment"},
     writable=False,
     page=7,
+    largest=7,
     throttle=(8, 429, "1"),
 )
 VENDORS = {

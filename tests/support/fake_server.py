@@ -20,6 +20,7 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    pairs: tuple[tuple[str, str], ...] = ()  # the query as sent, where a name stands twice
 
 
 @dataclass
@@ -74,6 +75,7 @@ def fake_server(host: str = "127.0.0.1", prefix: str = "/fhir") -> Iterator[Fake
                 dict(parse_qsl(parts.query, keep_blank_values=True)),
                 {k.lower(): v for k, v in self.headers.items()},
                 self.rfile.read(length),
+                tuple(parse_qsl(parts.query, keep_blank_values=True)),
             )
             answer = fake.answer(request)
             if answer.drop:
