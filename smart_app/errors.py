@@ -38,3 +38,4 @@ class WriteError(AppError):
     """The care plan was not written, or it is not known whether it was."""
 
     code = "write.failed"
+    status: int | None = None  # the HTTP status by which the EHR refused it
