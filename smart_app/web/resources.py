@@ -46,6 +46,7 @@ class Cited:
     version: str | None = None
     attested: bool = False
     report: bool = False  # it holds a report that a person can open
+    by: str = ""  # who says so, as far as the resource names somebody
 
     @property
     def words(self) -> str:
@@ -81,6 +82,7 @@ def cited(launch_id: str, sources: Iterable[Source], resources: dict[str, Json])
                 source.version,
                 source.attested,
                 report_of(found) is not None,
+                said_by(found),
             )
         )
     return made
@@ -105,6 +107,19 @@ def about(resource: Json) -> str:
             return shortened(value.strip(), 60)
         for concept in items(value):
             said = text(concept.get("text")) or next((d for _, _, d in codings(concept) if d), None)
+            if said:
+                return shortened(said, 60)
+    return ""
+
+
+_SPEAKERS = ("performer", "informationSource", "requester", "asserter", "recorder", "author", "custodian")
+
+
+def said_by(resource: Json) -> str:
+    """The laboratory or person that stands behind the resource, by the name it gives; '' where it gives none."""
+    for name in _SPEAKERS:
+        for one in items(resource.get(name)):
+            said = text(one.get("display")) or text(obj(one.get("actor")).get("display"))
             if said:
                 return shortened(said, 60)
     return ""

@@ -28,8 +28,9 @@ def draw_lane(pic: Picture, top: float, laboratories: Laboratories) -> Lane:
     flagged = _flagged(pic)
     y0 = top + pic.head + (26 if flagged is not None else 16)
     marks = [pic.name("ctDNA draws", top)]
+    step = _STEP + (8 if len(laboratories) > 1 else 0)  # room for the laboratory's number under each mark
     for (x, draw, make), row in zip(items, rows, strict=True):
-        y = y0 + row * _STEP
+        y = y0 + row * step
         if draw is not None and draw is flagged:
             marks.append(flag(x, y - R))
             end = x > pic.frame.right - 110
@@ -37,7 +38,7 @@ def draw_lane(pic: Picture, top: float, laboratories: Laboratories) -> Lane:
                 text(x - 4 if end else x + 16, y - 14, "switch review", "flag-word halo", "end" if end else None)
             )
         marks.append(make(y))
-    return Lane(marks, y0 - top + max(rows) * _STEP + (28 if len(laboratories) > 1 else 20))
+    return Lane(marks, y0 - top + max(rows) * step + (28 if len(laboratories) > 1 else 20))
 
 
 def _items(pic: Picture, laboratories: Laboratories) -> Iterator[tuple[float, Draw | None, Maker]]:

@@ -59,7 +59,9 @@ class Picture:
         rule = line(0, y, self.frame.width, y, "rule")
         if self.frame.above:
             named = tag("tspan", words, class_="lane"), tag("tspan", f"  {note}", class_="quiet") if note else ""
-            return rule + tag("text", *named, x=self.frame.left, y=y + 15)
+            # once more at the right, where a small screen begins to look; the style sheet shows it there only
+            again = tag("text", words, x=self.frame.right, y=y + 15, class_="lane again", text_anchor="end")
+            return rule + tag("text", *named, x=self.frame.left, y=y + 15) + again
         under = text(8, y + 35, note, "quiet") if note else Markup("")
         return rule + text(8, y + 20, words, "lane") + under
 
