@@ -9,7 +9,7 @@ from datetime import date, datetime
 from markupsafe import Markup
 
 from smart_app.domain.decision import Decision, Reason, ReviewAnswer, WindowAnswer
-from smart_app.domain.facts import Known, Part
+from smart_app.domain.facts import Known, Part, Source
 from smart_app.domain.lines import SYSTEMIC
 from smart_app.domain.wording import day_words, listed, range_words
 from smart_app.evidence import Evidence, by_id, load_evidence, regional, rests_on_stale
@@ -113,31 +113,32 @@ class Page:
 def timeline_page(view: ChartView, sort: str = "oldest") -> Page:
     """``sort``: the order of the table, one of ``rows.SORTS``."""
     decision, chart, launch = view.decision, view.chart, view.launch
-    rows = rows_of(chart, sort)
+    rows, in_time = rows_of(chart, sort), rows_of(chart)
     stored = living(view.own_plans)
     evidence = load_evidence()
     nothing = is_nothing(view)
+    known: dict[Source, Cited] = {}
     return Page(
         view=view,
         decision=decision,
         tone=_tone(decision, nothing),
         headline=_headline(view) if nothing else decision.headline,
         boxes=[_draw_box(decision), _review_box(decision), _window_box(decision)],
-        reasons=_reasons(view),
-        modifiers=_modifiers(view),
+        reasons=_reasons(view, known),
+        modifiers=_modifiers(view, known),
         lines=_lines(decision),
         picture=not nothing or bool(chart.visits or chart.statuses or chart.spread),
         wide=draw_timeline(chart, decision, view.today, WIDE),
         narrow=draw_timeline(chart, decision, view.today, NARROW),
         legend=legend(chart, decision, view.today),
         left_out=left_out(chart, decision, view.today),
-        rows=[(row, cited(launch.id, row.sources, view.resources)) for row in rows],
+        rows=[(row, cited(launch.id, row.sources, view.resources, known)) for row in rows],
         sort=sort,
-        note=_note(view, rows_of(chart)),
+        note=_note(view, in_time),
         stored=stored,
         stored_on=_stored_on(stored),
-        since_draw=_since_draw(view, rows_of(chart)),
-        since_plan=_since_plan(view, stored, rows_of(chart)),
+        since_draw=_since_draw(view, in_time),
+        since_plan=_since_plan(view, stored, in_time),
         beside=beside(evidence, launch.issuer.region),
         stale=[e for e in evidence if e.is_stale(view.today)],
         checked=max(e.checked_on for e in evidence),
@@ -233,7 +234,7 @@ def _inner(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() or sentence[1:2] == " " else sentence
 
 
-def _reasons(view: ChartView) -> list[tuple[str, list[Told]]]:
+def _reasons(view: ChartView, told_before: dict[Source, Cited]) -> list[tuple[str, list[Told]]]:
     """By question; the one that the headline answers first, and in it what decided."""
     known, region = by_id(), view.launch.issuer.region
     made: list[tuple[str, list[Told]]] = []
@@ -243,7 +244,7 @@ def _reasons(view: ChartView) -> list[tuple[str, list[Told]]]:
                 reason,
                 words.clause_words(reason.clause),
                 _verdict(view.decision, reason),
-                cited(view.launch.id, reason.sources, view.resources),
+                cited(view.launch.id, reason.sources, view.resources, told_before),
                 list(regional((known[e] for e in reason.evidence if e in known), region)),
                 _stale(reason.evidence, view.today),
             )
@@ -286,14 +287,14 @@ def _verdict(decision: Decision, reason: Reason) -> str:
     return "closes the window" if decision.window.answer is WindowAnswer.OUTSIDE else "not known"
 
 
-def _modifiers(view: ChartView) -> list[Modifier]:
+def _modifiers(view: ChartView, told_before: dict[Source, Cited]) -> list[Modifier]:
     made = []
     for name, heading, raises in words.MODIFIERS:
         found: Known = getattr(view.decision.modifiers, name)
         reasons = [r for r in view.decision.reasons if r.code == f"modifier.{name}"]
         sources = [s for r in reasons for s in r.sources]
         sentences = [r.sentence for r in reasons]
-        resources = cited(view.launch.id, sources, view.resources)
+        resources = cited(view.launch.id, sources, view.resources, told_before)
         made.append(Modifier(heading, words.KNOWN[found], raises, sentences, resources))
     return made
 

@@ -62,30 +62,35 @@ def find(launch_id: str, handle: str, resources: dict[str, Json]) -> tuple[str, 
     return next(((ref, one) for ref, one in resources.items() if handle_of(launch_id, ref) == handle), None)
 
 
-def cited(launch_id: str, sources: Iterable[Source], resources: dict[str, Json]) -> list[Cited]:
-    """The resources of these sources, each once."""
+def cited(
+    launch_id: str, sources: Iterable[Source], resources: dict[str, Json], known: dict[Source, Cited] | None = None
+) -> list[Cited]:
+    """The resources of these sources, each once. ``known``: those already told on this page, to be told alike."""
+    told = {} if known is None else known
     made = []
     for source in dict.fromkeys(sources):
-        reference = source.reference.split("/_history/")[0]
-        kind = reference.split("/")[0] or "entry"
-        found = resources.get(reference)
-        if found is None:
-            made.append(Cited(None, kind, "", "", source.version, source.attested))
-            continue
-        handle = handle_of(launch_id, reference)
-        made.append(
-            Cited(
-                handle,
-                kind,
-                date_of(found),
-                about(found),
-                source.version,
-                source.attested,
-                report_of(found) is not None,
-                said_by(found),
-            )
-        )
+        if source not in told:
+            told[source] = _cited(launch_id, source, resources)
+        made.append(told[source])
     return made
+
+
+def _cited(launch_id: str, source: Source, resources: dict[str, Json]) -> Cited:
+    reference = source.reference.split("/_history/")[0]
+    kind = reference.split("/")[0] or "entry"
+    found = resources.get(reference)
+    if found is None:
+        return Cited(None, kind, "", "", source.version, source.attested)
+    return Cited(
+        handle_of(launch_id, reference),
+        kind,
+        date_of(found),
+        about(found),
+        source.version,
+        source.attested,
+        report_of(found) is not None,
+        said_by(found),
+    )
 
 
 def date_of(resource: Json) -> str:

@@ -11,7 +11,7 @@ from smart_app.domain.facts import Draw, Part
 from smart_app.web import words
 from smart_app.web.drawing.marks import R, draw_mark, draw_notes, flag
 from smart_app.web.drawing.picture import Lane, Picture, linked, spread_rows
-from smart_app.web.drawing.svg import line, path, tag, text
+from smart_app.web.drawing.svg import circle, line, path, text
 from smart_app.web.rows import row_id
 
 _APART, _STEP = 19.0, 26.0
@@ -84,7 +84,7 @@ def _maker(pic: Picture, number: int, draw: Draw, laboratory: str) -> Maker:
 
 def _ordered(row: str, day: str, x: float) -> Maker:
     def make(y: float) -> Markup:
-        face = tag("circle", cx=x, cy=y, r=R, class_="m-ring")
+        face = circle(x, y, R, "m-ring")
         return linked(row, f"Draw ordered for {day}", face, x=x, y=y)
 
     return make
@@ -92,7 +92,7 @@ def _ordered(row: str, day: str, x: float) -> Maker:
 
 def _withdrawn(row: str, said: str, x: float) -> Maker:
     def make(y: float) -> Markup:
-        face = tag("circle", cx=x, cy=y, r=R - 1, class_="m-gone") + path(f"M{x - 8:.1f} {y}h16", "m-gone")
+        face = circle(x, y, R - 1, "m-gone") + path(f"M{x - 8:.1f} {y}h16", "m-gone")
         return linked(row, said, face, x=x, y=y)
 
     return make
