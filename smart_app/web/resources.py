@@ -46,6 +46,7 @@ class Cited:
     version: str | None = None
     attested: bool = False
     report: bool = False  # it holds a report that a person can open
+    by: str = ""  # who says so, as far as the resource names somebody
 
     @property
     def words(self) -> str:
@@ -61,29 +62,35 @@ def find(launch_id: str, handle: str, resources: dict[str, Json]) -> tuple[str, 
     return next(((ref, one) for ref, one in resources.items() if handle_of(launch_id, ref) == handle), None)
 
 
-def cited(launch_id: str, sources: Iterable[Source], resources: dict[str, Json]) -> list[Cited]:
-    """The resources of these sources, each once."""
+def cited(
+    launch_id: str, sources: Iterable[Source], resources: dict[str, Json], known: dict[Source, Cited] | None = None
+) -> list[Cited]:
+    """The resources of these sources, each once. ``known``: those already told on this page, to be told alike."""
+    told = {} if known is None else known
     made = []
     for source in dict.fromkeys(sources):
-        reference = source.reference.split("/_history/")[0]
-        kind = reference.split("/")[0] or "entry"
-        found = resources.get(reference)
-        if found is None:
-            made.append(Cited(None, kind, "", "", source.version, source.attested))
-            continue
-        handle = handle_of(launch_id, reference)
-        made.append(
-            Cited(
-                handle,
-                kind,
-                date_of(found),
-                about(found),
-                source.version,
-                source.attested,
-                report_of(found) is not None,
-            )
-        )
+        if source not in told:
+            told[source] = _cited(launch_id, source, resources)
+        made.append(told[source])
     return made
+
+
+def _cited(launch_id: str, source: Source, resources: dict[str, Json]) -> Cited:
+    reference = source.reference.split("/_history/")[0]
+    kind = reference.split("/")[0] or "entry"
+    found = resources.get(reference)
+    if found is None:
+        return Cited(None, kind, "", "", source.version, source.attested)
+    return Cited(
+        handle_of(launch_id, reference),
+        kind,
+        date_of(found),
+        about(found),
+        source.version,
+        source.attested,
+        report_of(found) is not None,
+        said_by(found),
+    )
 
 
 def date_of(resource: Json) -> str:
@@ -105,6 +112,19 @@ def about(resource: Json) -> str:
             return shortened(value.strip(), 60)
         for concept in items(value):
             said = text(concept.get("text")) or next((d for _, _, d in codings(concept) if d), None)
+            if said:
+                return shortened(said, 60)
+    return ""
+
+
+_SPEAKERS = ("performer", "informationSource", "requester", "asserter", "recorder", "author", "custodian")
+
+
+def said_by(resource: Json) -> str:
+    """The laboratory or person that stands behind the resource, by the name it gives; '' where it gives none."""
+    for name in _SPEAKERS:
+        for one in items(resource.get(name)):
+            said = text(one.get("display")) or text(obj(one.get("actor")).get("display"))
             if said:
                 return shortened(said, 60)
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,7 +13,7 @@ from smart_app.domain.facts import Chart, Draw, Exposure, Extent, Receptor, Sour
 from smart_app.domain.variants import label
 from smart_app.web import words
 
-SORTS = ("oldest", "newest", "kind")
+SORTS = ("oldest", "newest", "kind", "what", "result", "vaf", "place", "standing")
 HEADINGS = ("Date", "Kind", "What", "Result", "VAF as reported", "Laboratory, assay", "Standing")
 
 
@@ -54,7 +55,7 @@ def row_id(group: str, number: int) -> str:
 
 
 def rows_of(chart: Chart, sort: str = "oldest") -> list[Row]:
-    """All rows. Undated ones stand last, whatever the order."""
+    """All rows. By a column they stand in its order, empty cells last, and in it by date; undated rows stand last."""
     made = [
         *(_draw(d, row_id("draw", n)) for n, d in enumerate(chart.draws)),
         *_withdrawn_and_ordered(chart),
@@ -64,9 +65,20 @@ def rows_of(chart: Chart, sort: str = "oldest") -> list[Row]:
     ]
     dated = sorted((r for r in made if r.date is not None), key=_by_date, reverse=sort == "newest")
     undated = sorted((r for r in made if r.date is None), key=lambda r: (r.kind, r.id))
-    if sort == "kind":
-        return sorted([*dated, *undated], key=lambda r: r.kind)
+    if sort in _COLUMNS:
+        column = _COLUMNS[sort]
+        return sorted([*dated, *undated], key=lambda r: (not column(r), column(r).casefold()))
     return [*dated, *undated]
+
+
+_COLUMNS: dict[str, Callable[[Row], str]] = {
+    "kind": lambda row: row.kind,
+    "what": lambda row: row.what,
+    "result": lambda row: row.result,
+    "vaf": lambda row: "; ".join(row.amounts),
+    "place": lambda row: row.where,
+    "standing": lambda row: row.standing,
+}
 
 
 def _by_date(row: Row) -> tuple[date, date, str, str]:
@@ -195,6 +207,16 @@ def _visits_and_reviews(chart: Chart) -> list[Row]:
         made.append(
             Row(row_id("review", n), review.date, "decision", what, result, standing="decided", sources=review.sources)
         )
+    return made
+
+
+def as_lines(rows: list[Row]) -> list[str]:
+    """A line of plain text for each row, to be copied into a note."""
+    made = []
+    for row in rows:
+        day = f"{row.shown_date} ({row.basis})" if row.basis else row.shown_date
+        cells = [day, row.what, row.result, "; ".join(row.amounts), row.where, row.standing]
+        made.append(" | ".join(" ".join(cell.split()) for cell in cells if cell))
     return made
 
 

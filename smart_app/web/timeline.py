@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, g, render_template, request
 
-from smart_app.evidence import load_evidence
+from smart_app.evidence import REGIONS, load_evidence, regional
 from smart_app.fhir import jsontext
 from smart_app.smart.launches import Launch
 from smart_app.web import resources, words
@@ -63,9 +63,9 @@ def evidence(launch_id: str) -> Response:  # noqa: ARG001 - the guard used it
     return shown(
         "timeline/evidence.html",
         patient=banner_of(found, launch.patient_id),
-        entries=sorted(load_evidence(), key=lambda e: e.region not in (launch.issuer.region, None)),
+        entries=regional(load_evidence(), launch.issuer.region),
         today=services().settings.now().astimezone(launch.issuer.zone).date(),
-        region=launch.issuer.region,
+        region=REGIONS.get(launch.issuer.region, launch.issuer.region),
     )
 
 

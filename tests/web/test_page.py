@@ -193,3 +193,82 @@ def test_the_launch_of_the_view_is_the_launch_of_every_link(render) -> None:
     seen = view(charts.due())
     assert isinstance(seen.launch, Launch)
     assert set(re.findall(r'"/s/([^/"]*)/', render(seen))) == {seen.launch.id}
+
+
+PLAN = {"resourceType": "CarePlan", "id": "c", "status": "active", "meta": {"lastUpdated": "2026-11-05T09:00:00Z"}}
+
+
+def test_a_result_that_came_into_the_record_after_the_plan_is_new_since_the_plan_whatever_its_date() -> None:
+    chart = charts.positive()
+    found = charts.resources(chart)
+    reference = chart.draws[3].sources[0].reference
+    for stamp, fresh in (("2026-11-06T10:00:00+02:00", True), ("2026-11-05T08:59:59Z", False), ("Thursday", False)):
+        entered = {**found, reference: {**found[reference], "meta": {"lastUpdated": stamp}}}
+        news = timeline_page(view(chart, resources=entered, own_plans=[PLAN])).since_plan
+        assert news is not None
+        assert ("row-draw-3" in {row.id for row in news.rows}) is fresh, stamp
+
+
+def test_a_plan_that_says_another_answer_than_the_page_is_quoted(render) -> None:
+    seen = view(charts.positive())
+    old = {**PLAN, "description": "Draw ctDNA between 1 and 30 Nov 2026."}
+    same = {**PLAN, "description": seen.decision.headline}
+    assert "“<bdi>Draw ctDNA between 1 and 30 Nov 2026.</bdi>”" in render(replace(seen, own_plans=[old]))
+    assert "The plan says something else" not in render(replace(seen, own_plans=[same]))
+
+
+def test_a_clause_whose_sources_are_all_out_of_date_says_so_and_one_of_two_does_not(render) -> None:
+    now = text_of(render(view(charts.positive())))
+    assert "The sources behind this clause are out of date" not in now
+    late = text_of(render(replace(view(charts.positive()), today=date(2028, 1, 1))))
+    assert "The sources behind this clause are out of date: last checked on 21 Nov 2026." in late
+    assert "It was to be checked again by" in late
+
+
+def test_the_evidence_of_the_sites_region_stands_first() -> None:
+    for region in ("us", "eu"):
+        seen = view(charts.positive(), launch=charts.launch(issuer=charts.issuer(region=region)))
+        page = timeline_page(seen)
+        assert page.beside[0].region == region
+        for _, group in page.reasons:
+            for told in group:
+                order = [e.region for e in told.evidence if e.region is not None]
+                assert region not in order or order[0] == region
+
+
+def test_many_reasons_of_one_kind_fold_and_none_is_lost(render) -> None:
+    seen = view(charts.thirty())
+    told = [t for _, group in timeline_page(seen).reasons for t in group]
+    assert {t.reason for t in told} == {r for r in seen.decision.reasons if not r.code.startswith("modifier.")}
+    open_ones = [t for t in told if not t.folded and t.reason.code == "review.qualifies"]
+    assert len(open_ones) == 3
+    html = render(seen)
+    assert html.count('class="reason') == len(told)
+    assert f"{sum(t.folded for t in told)} more that say the same of other samples" in html
+    assert not any(t.folded for _, group in timeline_page(view(charts.positive())).reasons for t in group)
+
+
+def test_a_source_names_who_said_it_where_the_record_does(render) -> None:
+    chart = charts.positive()
+    found = charts.resources(chart)
+    reference = chart.draws[3].sources[0].reference
+    found[reference] = {**found[reference], "performer": [{"display": "North Laboratory <b>"}]}
+    assert "by <bdi>North Laboratory &lt;b&gt;</bdi>" in render(view(chart, resources=found))
+
+
+def test_the_note_to_copy_names_the_patient_the_answer_and_every_fact(render) -> None:
+    seen = view(charts.everything())
+    html = render(seen)
+    note = html.split('<textarea id="note-text" readonly rows="12">')[1].split("</textarea>")[0]
+    lines = note.splitlines()
+    assert lines[0] == "Amelia Brook, born 2 Apr 1961, MRN MRN-104-11"
+    assert seen.decision.headline in lines
+    assert len(lines) == 4 + len(seen.decision.window.settle) + len(timeline_page(seen).rows)
+
+
+def test_the_sorted_column_is_marked_and_each_heading_is_a_link_without_anything_of_the_patient(render) -> None:
+    html = render(view(charts.due()), "standing")
+    assert re.findall(r'aria-sort="(\w+)"', html) == ["ascending"]
+    assert set(re.findall(r'href="[^"?]*\?([^"#]*)#table"', html)) == {
+        f"sort={name}" for name in ("oldest", "newest", "kind", "what", "result", "vaf", "place", "standing")
+    }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from smart_app.domain.dates import PartialDate
 from smart_app.domain.facts import Chart, Diagnosis, Visit, VisitKind
-from smart_app.web.rows import as_csv, rows_of
+from smart_app.web.rows import as_csv, as_lines, rows_of
 from tests.web import charts
 from tests.web.charts import base, draw, src
 
@@ -74,3 +74,31 @@ def test_no_cell_of_the_csv_is_a_formula_and_all_come_back(words: str) -> None:
         assert len(line) == 9
         for cell in line:
             assert cell.lstrip()[:1] not in ("=", "+", "-", "@")
+
+
+def test_by_a_column_rows_stand_in_its_order_empty_cells_last_and_each_row_stays() -> None:
+    chart = charts.everything()
+    for sort, cell in (
+        ("kind", lambda r: r.kind),
+        ("what", lambda r: r.what),
+        ("result", lambda r: r.result),
+        ("vaf", lambda r: "; ".join(r.amounts)),
+        ("place", lambda r: r.where),
+        ("standing", lambda r: r.standing),
+    ):
+        rows = rows_of(chart, sort)
+        cells = [cell(row) for row in rows]
+        filled = [c.casefold() for c in cells if c]
+        assert filled == sorted(filled), sort
+        assert all(not c for c in cells[len(filled) :]), sort
+        assert {r.id for r in rows} == {r.id for r in rows_of(chart)}
+
+
+def test_the_note_has_a_line_for_each_row_and_each_line_is_one_line() -> None:
+    rows = rows_of(charts.everything())
+    lines = as_lines(rows)
+    assert len(lines) == len(rows)
+    assert not any("\n" in line for line in lines)
+    for row, line in zip(rows, lines, strict=True):
+        assert line.startswith(row.shown_date)
+        assert all(amount in line for amount in row.amounts)

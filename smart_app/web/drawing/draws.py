@@ -11,7 +11,7 @@ from smart_app.domain.facts import Draw, Part
 from smart_app.web import words
 from smart_app.web.drawing.marks import R, draw_mark, draw_notes, flag
 from smart_app.web.drawing.picture import Lane, Picture, linked, spread_rows
-from smart_app.web.drawing.svg import line, path, tag, text
+from smart_app.web.drawing.svg import circle, line, path, text
 from smart_app.web.rows import row_id
 
 _APART, _STEP = 19.0, 26.0
@@ -28,8 +28,9 @@ def draw_lane(pic: Picture, top: float, laboratories: Laboratories) -> Lane:
     flagged = _flagged(pic)
     y0 = top + pic.head + (26 if flagged is not None else 16)
     marks = [pic.name("ctDNA draws", top)]
+    step = _STEP + (8 if len(laboratories) > 1 else 0)  # room for the laboratory's number under each mark
     for (x, draw, make), row in zip(items, rows, strict=True):
-        y = y0 + row * _STEP
+        y = y0 + row * step
         if draw is not None and draw is flagged:
             marks.append(flag(x, y - R))
             end = x > pic.frame.right - 110
@@ -37,7 +38,7 @@ def draw_lane(pic: Picture, top: float, laboratories: Laboratories) -> Lane:
                 text(x - 4 if end else x + 16, y - 14, "switch review", "flag-word halo", "end" if end else None)
             )
         marks.append(make(y))
-    return Lane(marks, y0 - top + max(rows) * _STEP + (28 if len(laboratories) > 1 else 20))
+    return Lane(marks, y0 - top + max(rows) * step + (28 if len(laboratories) > 1 else 20))
 
 
 def _items(pic: Picture, laboratories: Laboratories) -> Iterator[tuple[float, Draw | None, Maker]]:
@@ -83,7 +84,7 @@ def _maker(pic: Picture, number: int, draw: Draw, laboratory: str) -> Maker:
 
 def _ordered(row: str, day: str, x: float) -> Maker:
     def make(y: float) -> Markup:
-        face = tag("circle", cx=x, cy=y, r=R, class_="m-ring")
+        face = circle(x, y, R, "m-ring")
         return linked(row, f"Draw ordered for {day}", face, x=x, y=y)
 
     return make
@@ -91,7 +92,7 @@ def _ordered(row: str, day: str, x: float) -> Maker:
 
 def _withdrawn(row: str, said: str, x: float) -> Maker:
     def make(y: float) -> Markup:
-        face = tag("circle", cx=x, cy=y, r=R - 1, class_="m-gone") + path(f"M{x - 8:.1f} {y}h16", "m-gone")
+        face = circle(x, y, R - 1, "m-gone") + path(f"M{x - 8:.1f} {y}h16", "m-gone")
         return linked(row, said, face, x=x, y=y)
 
     return make

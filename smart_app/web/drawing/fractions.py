@@ -193,8 +193,8 @@ def _labels(pic: Picture, spots: list[Spot], known: dict[str, str], axis: LogSca
     for name, spot in sorted(newest.items(), key=lambda item: item[1].y or 0.0):
         shown = _label(spot.finding, known[name])
         wide = len(shown) * _LETTER
-        left = spot.x + 12 + wide > pic.frame.right
         edge = max((s.x for s in spots if s.number == spot.number), default=spot.x)
+        left = edge + 12 + wide > pic.frame.width
         back = min((s.x for s in spots if s.number == spot.number), default=spot.x)
         x = back - 11 if left else edge + 11
         x1 = x - wide if left else x
@@ -220,4 +220,5 @@ def label_room(chart: Chart) -> tuple[date | None, float]:
     newest = max(dated, key=lambda d: d.date.first if d.date else date.min, default=None)
     if newest is None or newest.date is None:
         return None, 0.0
-    return newest.date.last, min(210.0, 14 + max(_LETTER * len(_label(f, "A")) for f in newest.findings))
+    crowd = 13.0 * (len(newest.findings) > 4)  # points set aside to the right
+    return newest.date.last, min(210.0, 14 + crowd + max(_LETTER * len(_label(f, "A")) for f in newest.findings))

@@ -11,7 +11,8 @@ from smart_app.domain.facts import Chart, Draw, Extent, Outcome, Progress, Proof
 from smart_app.web import words
 from smart_app.web.drawing import marks
 from smart_app.web.drawing.fractions import blood_draws, letters
-from smart_app.web.drawing.svg import box, path, tag, text
+from smart_app.web.drawing.picture import Picture
+from smart_app.web.drawing.svg import box, circle, path, tag, text
 from smart_app.web.drawing.timeline import definitions, laboratories, picture_of
 
 Entry = tuple[Markup, str]
@@ -29,21 +30,21 @@ def legend(chart: Chart, decision: Decision, today: date) -> list[Entry]:
             made.append((_icon(marks.outcome(kind, 13, 13)), words.OUTCOMES[kind]))
     made += _variants_of_draws(chart.draws)
     if chart.ordered:
-        made.append((_icon(tag("circle", cx=13, cy=13, r=7, class_="m-ring")), "draw ordered"))
+        made.append((_icon(circle(13, 13, 7, "m-ring")), "draw ordered"))
     if chart.withdrawn:
-        gone = tag("circle", cx=13, cy=13, r=6, class_="m-gone") + path("M5 13h16", "m-gone")
+        gone = circle(13, 13, 6, "m-gone") + path("M5 13h16", "m-gone")
         made.append((_icon(gone), "result withdrawn"))
     for progress in Progress:
         if any(s.status is progress for s in chart.statuses):
             made.append((_icon(marks.status(progress, 13, 13)), f"disease {words.PROGRESS[progress]}"))
-    scale = picture_of(chart, decision, today).scale
-    if any(s.extent is not Extent.EARLY and scale.holds(s.known_on) for s in chart.spread):
+    pic = picture_of(chart, decision, today)
+    if any(s.extent is not Extent.EARLY and pic.scale.holds(s.known_on) for s in chart.spread):
         made.append((_icon(marks.lettered("M", 13, 13)), "advanced disease known"))
     for kind_of_visit, sign, said in ((VisitKind.SCAN, "S", "scan"), (VisitKind.VISIT, "V", "visit")):
         if any(v.kind is kind_of_visit for v in chart.visits):
             made.append((_icon(marks.lettered(sign, 13, 13)), said))
     made += _drug_marks(chart)
-    return made + _laboratories(chart, decision, today)
+    return made + _laboratories(pic)
 
 
 def _variants_of_draws(draws: tuple[Draw, ...]) -> list[Entry]:
@@ -54,7 +55,7 @@ def _variants_of_draws(draws: tuple[Draw, ...]) -> list[Entry]:
     if any(d.uninformative for d in draws):
         made.append((_icon(marks.outcome(Outcome.NOT_DETECTED, 13, 13, weak=True)), "not detected, uninformative"))
     if any(d.standing is Standing.PROVISIONAL for d in draws):
-        made.append((_icon(tag("circle", cx=13, cy=13, r=10.5, class_="m-ring")), "ring: preliminary"))
+        made.append((_icon(circle(13, 13, 10.5, "m-ring")), "ring: preliminary"))
     if any(d.standing is Standing.CONFLICT for d in draws):
         made.append((_icon(text(13, 18, "≠", "m-note", "middle")), "results of one sample contradict each other"))
     if any(d.specimen is Specimen.TISSUE for d in draws):
@@ -83,15 +84,14 @@ def _drug_marks(chart: Chart) -> list[Entry]:
     return made
 
 
-def _laboratories(chart: Chart, decision: Decision, today: date) -> list[Entry]:
+def _laboratories(pic: Picture) -> list[Entry]:
     """Which shape and number is which laboratory and assay; which letter is which variant."""
     made: list[Entry] = []
-    numbers = laboratories(chart)
+    numbers = laboratories(pic.chart)
     if len(numbers) > 1:
         for (laboratory, assay), number in numbers.items():
             name = ", ".join(w for w in (laboratory, assay) if w) or "laboratory not named"
             made.append((_icon(marks.point(number, "", 13, 13)), f"{number + 1}: {name}"))
-    pic = picture_of(chart, decision, today)
     if blood_draws(pic):
         for name, letter in letters(pic).items():
             if letter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from smart_app.domain.facts import Draw, Outcome, Progress, Specimen, Standing
-from smart_app.web.drawing.svg import path, tag, text
+from smart_app.web.drawing.svg import box, circle, path, text
 
 R = 7.0
 SHAPES = ("circle", "square", "diamond", "hexagon", "triangle")
@@ -17,18 +17,16 @@ def outcome(kind: Outcome, x: float, y: float, *, hollow: bool = False, weak: bo
     ``hollow``: detected below the limit. ``weak``: not detected, and uninformative.
     """
     if kind is Outcome.DETECTED:
-        face = tag("circle", cx=x, cy=y, r=R, class_="m-open" if hollow else "m-full")
+        face = circle(x, y, R, "m-open" if hollow else "m-full")
         return face + path(f"M{x - 4:.1f} {y}h8M{x} {y - 4:.1f}v8", "m-line" if hollow else "m-cut")
     if kind is Outcome.NOT_DETECTED:
-        return tag("circle", cx=x, cy=y, r=R, class_="m-open m-weak" if weak else "m-open") + path(
-            f"M{x - 3.5:.1f} {y}h7", "m-line"
-        )
+        return circle(x, y, R, "m-open m-weak" if weak else "m-open") + path(f"M{x - 3.5:.1f} {y}h7", "m-line")
     if kind is Outcome.INDETERMINATE:
         return path(f"M{x} {y - 9:.1f}l9 9l-9 9l-9 -9z", "m-open") + text(x, y + 4, "?", "m-word", "middle")
     if kind is Outcome.FAILED:
         return path(f"M{x - 5.5:.1f} {y - 5.5:.1f}l11 11m0 -11l-11 11", "m-cross")
     lines = f"M{x - 3:.1f} {y - 3:.1f}h6m-6 3h6m-6 3h6"
-    return tag("rect", x=x - 6, y=y - 7.5, width=12, height=15, class_="m-open") + path(lines, "m-thin")
+    return box(x - 6, y - 7.5, 12, 15, "m-open") + path(lines, "m-thin")
 
 
 def draw_mark(draw: Draw, x: float, y: float) -> Markup:
@@ -38,7 +36,7 @@ def draw_mark(draw: Draw, x: float, y: float) -> Markup:
     if low:
         made += path(f"M{x + 6:.1f} {y + 6:.1f}h7l-3.5 4.5z", "m-full")
     if draw.standing is Standing.PROVISIONAL:
-        made += tag("circle", cx=x, cy=y, r=R + 3.5, class_="m-ring")
+        made += circle(x, y, R + 3.5, "m-ring")
     return made
 
 
@@ -59,15 +57,13 @@ def status(kind: Progress, x: float, y: float) -> Markup:
     if kind is Progress.IMPROVED:
         return path(f"M{x - 6.5:.1f} {y - 5.5:.1f}h13l-6.5 12z", "m-open")
     if kind is Progress.STABLE:
-        return tag("rect", x=x - 5, y=y - 5, width=10, height=10, class_="m-open")
+        return box(x - 5, y - 5, 10, 10, "m-open")
     return path(f"M{x} {y - 6.5:.1f}l6.5 6.5l-6.5 6.5l-6.5 -6.5z", "m-open")
 
 
 def lettered(sign: str, x: float, y: float, class_: str = "m-open") -> Markup:
     """A scan (S) or visit (V)."""
-    return tag("rect", x=x - 7, y=y - 7.5, width=14, height=15, class_=class_) + text(
-        x, y + 4, sign, "m-word", "middle"
-    )
+    return box(x - 7, y - 7.5, 14, 15, class_) + text(x, y + 4, sign, "m-word", "middle")
 
 
 def point(shape: int, letter: str, x: float, y: float, *, open_: bool = False) -> Markup:
@@ -75,9 +71,9 @@ def point(shape: int, letter: str, x: float, y: float, *, open_: bool = False) -
     name, radius = SHAPES[shape % len(SHAPES)], (7.0 if letter else 5.0)
     class_ = "p-open" if open_ else "p-full"
     if name == "circle":
-        face = tag("circle", cx=x, cy=y, r=radius, class_=class_)
+        face = circle(x, y, radius, class_)
     elif name == "square":
-        face = tag("rect", x=x - radius, y=y - radius, width=2 * radius, height=2 * radius, class_=class_)
+        face = box(x - radius, y - radius, 2 * radius, 2 * radius, class_)
     elif name == "diamond":
         r = radius + 2
         face = path(f"M{x} {y - r:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z", class_)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from smart_app.domain.decision import Decision
 from smart_app.domain.facts import Chart, Part
 from smart_app.web.drawing.scales import TimeScale
-from smart_app.web.drawing.svg import line, tag, text
+from smart_app.web.drawing.svg import box, line, tag, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,9 @@ class Picture:
         rule = line(0, y, self.frame.width, y, "rule")
         if self.frame.above:
             named = tag("tspan", words, class_="lane"), tag("tspan", f"  {note}", class_="quiet") if note else ""
-            return rule + tag("text", *named, x=self.frame.left, y=y + 15)
+            # once more at the right, where a small screen begins to look; the style sheet shows it there only
+            again = tag("text", words, x=self.frame.right, y=y + 15, class_="lane again", text_anchor="end")
+            return rule + tag("text", *named, x=self.frame.left, y=y + 15) + again
         under = text(8, y + 35, note, "quiet") if note else Markup("")
         return rule + text(8, y + 20, words, "lane") + under
 
@@ -79,8 +81,10 @@ def linked(row: str, words: str, *shapes: Markup, x: float | None = None, y: flo
 
     ``x`` and ``y``: the mark's centre, around which 24 units are sensitive to a finger.
     """
-    room = [] if x is None or y is None else [tag("rect", x=x - 12, y=y - 12, width=24, height=24, class_="touch")]
-    return tag("a", tag("title", words), *room, *shapes, href=f"#{row}", aria_label=words, class_="mark")
+    said = escape(words)
+    room = "" if x is None or y is None else box(x - 12, y - 12, 24, 24, "touch")
+    inner = f"<title>{said}</title>{room}{''.join(shapes)}"
+    return Markup(f'<a href="#{escape(row)}" aria-label="{said}" class="mark">{inner}</a>')  # noqa: S704 - escaped
 
 
 def spread_rows(places: list[float], apart: float, rows: int) -> list[int]:
