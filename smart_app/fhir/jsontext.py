@@ -13,10 +13,35 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+class _Spelt(Decimal):
+    """A number in a spelling that Decimal would not give back: ``1e2``, ``-0``."""
+
+    raw: str
+
+    def __str__(self) -> str:
+        return self.raw
+
+
+def _number(raw: str) -> Decimal:
+    plain = Decimal(raw)
+    if str(plain) == raw:
+        return plain
+    spelt = _Spelt(raw)
+    spelt.raw = raw
+    return spelt
+
+
+def _whole(raw: str) -> int | Decimal:
+    return _number(raw) if raw == "-0" else int(raw)
+
+
 def loads(raw: bytes | str) -> Any:
-    """Parses JSON; fractions become Decimal. ValueError for anything that is not JSON, also where it nests too deep."""
+    """Parses JSON; fractions become Decimal with their spelling.
+
+    ValueError for anything that is not JSON, also where it nests too deep.
+    """
     try:
-        return json.loads(raw, parse_float=Decimal, parse_constant=_no_constant)
+        return json.loads(raw, parse_float=_number, parse_int=_whole, parse_constant=_no_constant)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 

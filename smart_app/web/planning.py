@@ -149,6 +149,9 @@ def _why_not(client: FhirClient, launch: Launch, view: ChartView) -> tuple[str |
             "The EHR has merged this patient record into another one. Launch the app from the record that is used now."
         )
         return why, False
+    if patient.get("active") is False:
+        why = "The EHR calls this patient record not active (merged or retired). Launch the app from the one in use."
+        return why, False
     if not may_write(launch.scopes_granted, "CarePlan", "u" if there else "c"):
         return "The EHR did not grant this app to write care plans.", False
     try:
@@ -177,7 +180,10 @@ def journal_of(launch: Launch) -> Journal:
 
 
 def left_over(made: Preview) -> tuple[str, Entry | None]:
-    """What became of an earlier write that ended without an answer: "arrived" (then it is settled), "absent", ""."""
+    """What became of an earlier write that ended without an answer.
+
+    "arrived" (the stored plan holds it), "closed" (it closed a plan and did), "absent", or "" where there was none.
+    """
     journal = journal_of(made.view.launch)
     entry = journal.unfinished()
     if entry is None:
@@ -185,6 +191,9 @@ def left_over(made: Preview) -> tuple[str, Entry | None]:
     if made.stored is not None and (mark_of(made.stored) == entry.mark != "" or entry.creating):
         journal.settle()
         return "arrived", entry
+    if entry.mark and any(mark_of(p) == entry.mark for p in made.earlier):
+        journal.settle()
+        return "closed", entry
     return "absent", entry
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import html
+import os
 import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,6 +26,7 @@ from tests.smart.ehr import App, Ehr, running
 from tests.support.fake_server import Answer, Request, fake_server
 from tests.writing.support import KINDS, PlanServer
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 TODAY = datetime.now(UTC).date()
 
 
@@ -291,6 +296,24 @@ def test_a_merged_patient_record_is_not_written_to(rooms: Rooms) -> None:
     assert "plan/confirm" not in page
 
 
+def test_a_patient_record_that_is_not_active_is_not_written_to_even_after_the_preview(rooms: Rooms) -> None:
+    page = rooms.preview().text
+    rooms.ehr.fake.on("/fhir/Patient/p1", Answer(body={**P1, "active": False}))
+    answer = rooms.confirm(page)
+    assert "calls this patient record not active" in answer.text
+    assert "plan/confirm" not in answer.text
+    assert rooms.server.writes == 0
+
+
+def test_a_launch_that_may_only_read_is_no_dead_end(rooms: Rooms) -> None:
+    rooms.ehr.scope = "launch openid fhirUser patient/*.rs"
+    rooms.address = rooms.app.launched(rooms.ehr)
+    page = rooms.preview().text
+    assert "did not grant this app to write care plans" in page
+    assert "plan/confirm" not in page
+    assert "Nora Secretname" in rooms.post("plan.txt", page).text
+
+
 def test_a_plan_with_a_rule_that_we_do_not_know_is_not_changed(rooms: Rooms) -> None:
     rooms.confirm(rooms.preview().text)
     rooms.server.plans["plan1"]["modifierExtension"] = [{"url": "urn:x", "valueBoolean": True}]
@@ -340,6 +363,39 @@ def test_a_writer_that_was_killed_holds_the_others_up_for_a_minute_and_no_longer
     assert rooms.server.writes == 0
     rooms.store.delete("write-lock", key)
     assert heading(rooms.confirm(answer.text)) == "The plan is in the EHR"
+
+
+def test_a_writer_that_was_killed_on_this_machine_holds_nobody_up(rooms: Rooms) -> None:
+    program = (
+        "import json, os, sys\n"
+        "from smart_app.fhir.writing.holder import this_process\n"
+        "print(json.dumps(this_process())); sys.stdout.flush(); sys.stdin.read()"
+    )
+    other = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+    assert other.stdin is not None
+    assert other.stdout is not None
+    holder = jsontext.loads(other.stdout.readline())
+    key = Journal.of(rooms.store, "one", "p1").key
+    assert rooms.store.add("write-lock", key, {"owner": "it", **holder}, 60)
+    page = rooms.confirm(rooms.preview().text).text
+    assert "just being written from another window" in page  # it lives
+    os.kill(other.pid, signal.SIGKILL)
+    other.wait()
+    assert heading(rooms.confirm(page)) == "The plan is in the EHR"
+    other.stdin.close()
+    other.stdout.close()
+
+
+def test_a_closing_without_an_answer_that_arrived_is_told_at_the_next_launch(rooms: Rooms) -> None:
+    page = rooms.confirm(rooms.preview().text).text
+    rooms.server.after = lambda r, a: Answer(drop=True) if r.method == "PUT" else a
+    rooms.server.before = lambda r: Answer(500) if r.method == "GET" and rooms.server.writes > 1 else None
+    answer = rooms.post("plan/close", page, status="revoked", reason="wrong", seen=hidden(page, "seen"))
+    assert heading(answer) == "It is not known whether the plan was saved"
+    rooms.server.after, rooms.server.before = (lambda _r, a: a), (lambda _r: None)
+    fresh = rooms.preview(rooms.app.launched(rooms.ehr)).text
+    assert "The plan is closed: it stands among the earlier plans below." in fresh
+    assert "ended without an answer" not in rooms.preview().text
 
 
 def test_an_ehr_that_fails_between_preview_and_confirmation_says_that_nothing_was_written(rooms: Rooms) -> None:

@@ -228,6 +228,12 @@ def test_an_update_leaves_everything_that_is_not_ours_byte_for_byte(
     assert list(renewed)[: len(stored)] == [n for n in stored if n in renewed]
 
 
+@pytest.mark.parametrize("number", ["0.10", "-0", "-0.0", "1e2", "1E+02", "1.50e-7", "0e0", "9" * 40, "0.000000001"])
+def test_a_number_keeps_its_spelling(number: str) -> None:
+    plan = jsontext.loads(b'{"extension":[{"url":"urn:x","valueDecimal":%s}]}' % number.encode())
+    assert jsontext.dumps(patched({**PLAN, **plan}, PLAN)["extension"][0]).decode().endswith(f":{number}}}")
+
+
 def test_patching_twice_with_the_same_plan_changes_nothing_the_second_time() -> None:
     stored = {**PLAN, "id": "x", "note": [{"text": "theirs"}]}
     once = patched(stored, plan_of(DUE, note="ours"))

@@ -14,10 +14,11 @@ from typing import Any, Protocol
 
 from smart_app.errors import WriteError
 from smart_app.fhir.reading.record import Json
+from smart_app.fhir.writing.holder import is_gone, this_process
 from smart_app.fhir.writing.patching import mark_of
 
 JOURNAL_SECONDS = 7 * 24 * 3600.0
-LOCK_SECONDS = 60.0  # longer than one request with its look afterwards; a killed process holds it no longer
+LOCK_SECONDS = 60.0  # longer than one request with its look afterwards; a process killed elsewhere holds it no longer
 
 
 class Records(Protocol):
@@ -25,6 +26,7 @@ class Records(Protocol):
 
     def put(self, kind: str, key: str, value: dict[str, Any], ttl: float) -> None: ...
     def add(self, kind: str, key: str, value: dict[str, Any], ttl: float) -> bool: ...
+    def take(self, kind: str, key: str) -> dict[str, Any] | None: ...
     def get(self, kind: str, key: str) -> dict[str, Any] | None: ...
     def delete(self, kind: str, key: str) -> None: ...
 
@@ -53,7 +55,7 @@ class Journal:
     def writing(self, plan: Json, *, creating: bool) -> Iterator[Note]:
         """The right to write, held by one at a time over all windows and processes; WriteError ``write.busy``."""
         owner = secrets.token_hex(16)
-        if not self.records.add("write-lock", self.key, {"owner": owner}, LOCK_SECONDS):
+        if not self._claim({"owner": owner, **this_process()}):
             raise WriteError(
                 "The plan of this patient is just being written from another window. Nothing was written here.",
                 code="write.busy",
@@ -64,6 +66,19 @@ class Journal:
         finally:
             if self._holds(owner):
                 self.records.delete("write-lock", self.key)
+
+    def _claim(self, lock: dict[str, Any]) -> bool:
+        """Takes the lock where it is free, or where the process that held it was killed."""
+        if self.records.add("write-lock", self.key, lock, LOCK_SECONDS):
+            return True
+        held = self.records.get("write-lock", self.key)
+        if held is None or not is_gone(held):
+            return False
+        taken = self.records.take("write-lock", self.key)
+        if taken is not None and taken.get("owner") != held.get("owner"):  # somebody else was faster
+            self.records.add("write-lock", self.key, taken, LOCK_SECONDS)
+            return False
+        return self.records.add("write-lock", self.key, lock, LOCK_SECONDS)
 
     def _holds(self, owner: str) -> bool:
         held = self.records.get("write-lock", self.key)
@@ -99,6 +114,6 @@ class Note:
                 raise WriteError(
                     "It took too long to look at the EHR; nothing was written.", code="write.stale", advice=""
                 )
-            journal.records.put("write-lock", journal.key, {"owner": self.owner}, LOCK_SECONDS)
+            journal.records.put("write-lock", journal.key, {"owner": self.owner, **this_process()}, LOCK_SECONDS)
         value = {"state": state, "mark": self.mark, "creating": self.creating}
         journal.records.put("journal", journal.key, value, JOURNAL_SECONDS)
