@@ -32,7 +32,7 @@ def _treatment(chart: Chart, placed: tuple[Placed, ...], day: date, today: date,
         regimen.cdk46_inhibitor(chart, day, today, policy),
         course.first_line(chart, placed, day, today, policy),
         regimen.no_serd(chart, placed, day, today, policy),
-        course.no_progression(chart, placed, day),
+        course.no_progression(chart, placed, day, today),
     )
 
 

@@ -76,7 +76,7 @@ def _drug(words: list[str]) -> f.Exposure:
     start, end = stretch.split("..")
     return f.Exposure(
         name,
-        f.DrugClass(group),
+        f.DrugClass(group.replace("_", " ")),
         _date(start),
         _date(end),
         ongoing=True if "ongoing" in o else False if "stopped" in o else None,
@@ -104,10 +104,12 @@ def chart_of(edits: list[str]) -> f.Chart:
         what, *w = line.split(" ")
         if what == "born":
             person = f.Person(birth=_date(w[0]), sex="female")
+        elif what == "man":
+            person = f.Person(birth=_date(w[1]), sex="male")
         elif what == "died":
             person = f.Person(birth=PartialDate(1960), deceased=True, deceased_on=_date(w[0]))
-        elif what in ("breast", "other-cancer"):
-            add("diagnoses", f.Diagnosis(what.replace("-", " "), what == "breast", True))
+        elif what in ("breast", "other-cancer", "past-cancer"):
+            add("diagnoses", f.Diagnosis(what.replace("-", " "), what == "breast", what != "past-cancer"))
         elif what == "metastasis":
             add("spread", f.Spread(f.Extent.METASTASIS, _date(w[1]), w[0]))
         elif what == "extent":
