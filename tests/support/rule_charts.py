@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -95,19 +97,23 @@ def chart_of(edits: list[str]) -> f.Chart:
     gone = {e[1:] for e in edits if e.startswith("-")}
     lines = [v for k, v in BASE.items() if k not in gone] + [e for e in edits if not e.startswith("-")]
     parts: dict[str, Any] = {}
+    seen: Counter[str] = Counter()
 
     def add(name: str, value: Any) -> None:
-        parts[name] = (*parts.get(name, ()), value)
+        """Each fact comes from a resource of its own: ``drug/1``, ``drug/2``."""
+        seen[what] += 1
+        sources = () if name in ("unclear_drugs", "gaps") else (f.Source(f"{what}/{seen[what]}"),)
+        parts[name] = (*parts.get(name, ()), replace(value, sources=sources) if sources else value)
 
-    person = f.Person(sex="female")
+    person = f.Person(sex="female", sources=(f.Source("person/1"),))
     for line in lines:
         what, *w = line.split(" ")
         if what == "born":
-            person = f.Person(birth=_date(w[0]), sex="female")
+            person = replace(person, birth=_date(w[0]))
         elif what == "man":
-            person = f.Person(birth=_date(w[1]), sex="male")
+            person = replace(person, birth=_date(w[1]), sex="male")
         elif what == "died":
-            person = f.Person(birth=PartialDate(1960), deceased=True, deceased_on=_date(w[0]))
+            person = replace(person, birth=PartialDate(1960), deceased=True, deceased_on=_date(w[0]))
         elif what in ("breast", "other-cancer", "past-cancer"):
             add("diagnoses", f.Diagnosis(what.replace("-", " "), what == "breast", what != "past-cancer"))
         elif what == "metastasis":
