@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from smart_app.domain.dates import PartialDate, add_days, add_months
 from smart_app.domain.decision import Reason
 from smart_app.domain.facts import Chart, DiseaseStatus, DrugClass, Exposure, Known, Part, Progress, StopReason
 from smart_app.domain.lines import ENDOCRINE, FOLLOWED, Placed, advanced_since, line_start
-from smart_app.domain.logic import Span, all_of, any_of, before, known, not_after, span
+from smart_app.domain.logic import Span, all_of, any_of, before, known, not_after, recorded, span
 from smart_app.domain.policy import Policy
-from smart_app.domain.presence import last_taken
+from smart_app.domain.presence import ORDER_ONLY, last_taken, was_taken
 from smart_app.domain.reasons import JUDGEMENT, TRIAL, Clause, merged, missing_parts, not_found, order_of
 from smart_app.domain.regimen import names_of, of_class, sources_of
 from smart_app.domain.wording import date_words, day_words
 
+NEXT_LINE = "window.line.later"  # the reason's code where a later line has begun (R7)
 _OTHER_LINE = frozenset({DrugClass.CHEMOTHERAPY, DrugClass.HER2, DrugClass.TARGETED})
 
 
@@ -31,15 +32,16 @@ class _Second:
 def first_line(chart: Chart, placed: tuple[Placed, ...], day: date, today: date, policy: Policy) -> Clause:
     """W6: no earlier endocrine line for advanced disease, and no later one begun."""
     running = _chemotherapy(chart, day, today, policy)
-    if running is not None and running.answer is Known.NO:
-        return running
     start = line_start(placed, day)
     if start is None:
         return running or _no_line(chart)
-    seconds = [_Second(_second(chart, placed, p, start, day, policy), p) for p in placed]
+    seconds = [_Second(_second(chart, placed, p, start, day, today, policy), p) for p in placed]
     closed = [s.placed for s in seconds if s.answer is Known.YES]
     if closed:
-        return _closed(closed)
+        made = _closed(closed, start)
+        if running is not None and running.answer is Known.NO:
+            made = replace(made, reasons=(*made.reasons, *running.reasons))
+        return made
     if running is not None:
         return running
     maybe = [s.placed for s in seconds if s.answer is Known.UNKNOWN]
@@ -92,9 +94,12 @@ def _no_line(chart: Chart) -> Clause:
     return Clause("W6", Known.UNKNOWN, (reason,), settle=("which line of therapy this is (none found)",))
 
 
-def _second(chart: Chart, placed: Sequence[Placed], new: Placed, start: Span, day: date, policy: Policy) -> Known:
+def _second(
+    chart: Chart, placed: Sequence[Placed], new: Placed, start: Span, day: date, today: date, policy: Policy
+) -> Known:
     """Whether the drug shows another line than the first endocrine one."""
-    begun = all_of(new.advanced, not_after(new.begun, (day, day)))
+    taken = was_taken(new.exposure, day, today, policy)
+    begun = all_of(new.advanced, not_after(new.begun, (day, day)), taken)
     if begun is Known.NO:
         return Known.NO
     answers = [_after_progression(chart, placed, new, start)]
@@ -124,19 +129,27 @@ def _after_progression(chart: Chart, placed: Sequence[Placed], new: Placed, star
     return known(Known.YES in answers, False)
 
 
-def _closed(closed: list[Placed]) -> Clause:
+def _closed(closed: list[Placed], start: Span) -> Clause:
     exposures = tuple(p.exposure for p in closed)
     first = min(closed, key=lambda p: (p.begun[1], p.exposure.drug))
     exact = first.exposure.start
     since = f" since {date_words(exact)}" if exact is not None else ""
-    words = f"Not the first line only: {names_of(exposures)}{since} is a line of its own."
-    reason = Reason("window.line.later", "W6", words, sources_of(exposures), TRIAL)
+    words = f"Not the first line only: {names_of(exposures)}{since} is a line of its own"
+    if any(before(start, p.begun) is Known.YES for p in closed):
+        words += "; from then on ESR1 testing is for choosing the next treatment, not for this window."
+        reason = Reason(NEXT_LINE, "W6", words, sources_of(exposures), ("chmp-opinion",))
+    else:
+        reason = Reason("window.line.earlier", "W6", f"{words}.", sources_of(exposures), TRIAL)
     return Clause("W6", Known.NO, (reason,), since=exact.last if exact is not None else None)
 
 
 def _maybe_second(chart: Chart, maybe: list[Placed]) -> Clause:
     exposures = tuple(p.exposure for p in maybe)
     names = names_of(exposures)
+    if all(e.proofs == ORDER_ONLY for e in exposures) and all(p.advanced is Known.YES for p in maybe):
+        words = f"{names} was ordered; whether it was taken, and so was a line of its own, cannot be told."
+        reason = Reason("window.line.order_only", "W6", words, sources_of(exposures), TRIAL)
+        return Clause("W6", Known.UNKNOWN, (reason,), settle=(f"whether {names} was taken (order only)",))
     words = f"Whether {names} is or was a line of its own for advanced disease cannot be told."
     reason = Reason("window.line.setting_unknown", "W6", words, sources_of(exposures), TRIAL)
     settle = f"when and in which setting {names} was given"
@@ -251,12 +264,12 @@ def _marks(chart: Chart, placed: tuple[Placed, ...], start: Span, policy: Policy
     return made
 
 
-def no_progression(chart: Chart, placed: tuple[Placed, ...], day: date) -> Clause:
+def no_progression(chart: Chart, placed: tuple[Placed, ...], day: date, today: date) -> Clause:
     """W8: no progression on this line. Progression of the day the line began is taken for its cause."""
     start = line_start(placed, day)
     stopped = _stopped_for_progression(placed, day)
     worse = [s for s in chart.statuses if s.status is Progress.WORSENED and span(s.date)[0] <= day]
-    answers = {id(s): _on_line(s, chart, start, day) for s in worse}
+    answers = {id(s): _on_line(s, chart, start, day, today) for s in worse}
     sure = [s for s in worse if answers[id(s)] is Known.YES]
     if sure or any(a is Known.YES for a, _ in stopped):
         return _progressed(sure, [e for a, e in stopped if a is Known.YES])
@@ -306,10 +319,10 @@ def _contradicted(status: DiseaseStatus, chart: Chart) -> bool:
     )
 
 
-def _on_line(status: DiseaseStatus, chart: Chart, start: Span | None, day: date) -> Known:
+def _on_line(status: DiseaseStatus, chart: Chart, start: Span | None, day: date, today: date) -> Known:
     if start is None:
         return Known.UNKNOWN
-    when = span(status.date)
+    when = recorded(status.date, today)
     answer = all_of(before(start, when), not_after(when, (day, day)))
     if answer is Known.YES and _contradicted(status, chart):
         return Known.UNKNOWN

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from smart_app.domain.attested_words import told
+from smart_app.domain.course import NEXT_LINE
 from smart_app.domain.decision import (
     Decision,
     NextDraw,
@@ -23,7 +24,7 @@ from smart_app.domain.lines import as_line, courses, line_start, place
 from smart_app.domain.modifiers import modifiers
 from smart_app.domain.policy import Policy
 from smart_app.domain.reasons import Clause, merged
-from smart_app.domain.review import decided, switch_review
+from smart_app.domain.review import NEXT_TREATMENT, decided, switch_review
 from smart_app.domain.variants import label
 from smart_app.domain.window import at_collection, clauses, judge, notices
 from smart_app.domain.wording import listed
@@ -55,7 +56,10 @@ def rule(chart: Chart, policy: Policy, today: date) -> Decision:
         by_what_was_read = at_collection(read, placed, day, today, policy)
         return by_what_was_read if by_what_was_read[0] is Known.YES else answer
 
-    review, review_reasons = switch_review(chart, _for_flag(window, by_read), start, today, policy, inside)
+    next_line = any(r.code == NEXT_LINE for c in found for r in c.reasons)
+    review, review_reasons = switch_review(
+        chart, _for_flag(window, by_read), start, today, policy, inside, next_line=next_line
+    )
     closed = decided(chart, start, today, policy, inside)
     planned, draw_reasons = next_draw(chart, window, review, start, closed, today, policy)
     known, modifier_reasons = modifiers(chart, placed, today, policy)
@@ -71,7 +75,7 @@ def rule(chart: Chart, policy: Policy, today: date) -> Decision:
         policy_name=policy.name,
         policy_version=policy.version,
         today=today,
-        headline=_headline(window, planned, review, found, review_reasons, draw_reasons),
+        headline=_headline(window, planned, review, found, review_reasons, draw_reasons, today),
     )
 
 
@@ -87,31 +91,39 @@ def _headline(
     found: tuple[Clause, ...],
     reviews: tuple[Reason, ...],
     draws: tuple[Reason, ...],
+    today: date,
 ) -> str:
     """The answer in one sentence; a finding stays in it, with why, whatever the window says (R8)."""
     finding = _finding_words(review)
     if review.answer is ReviewAnswer.RAISED:
         return f"{finding}: switch review due."
+    waiting = _waiting(reviews, draws if planned is None else ())
     if window.answer is WindowAnswer.OUTSIDE:
-        why = "it belongs to the decision on the progression" if "R7" in review.clauses else "for information only"
-        tail = f"; {finding}: {why}." if finding else ""
-        return _joined(f"Outside the window: {_first(found, Known.NO)}", tail)
+        tail = f"; {finding}: {_why_no_flag(review, reviews)}." if finding else ""
+        return _joined(f"Outside the window: {_first(found, Known.NO)}", tail) + waiting
     if window.answer is WindowAnswer.CANNOT_TELL:
         tail = f"; {finding}: look at it now, no flag can be raised or excluded." if finding else ""
-        return _joined(f"Cannot tell: {_first(found, Known.UNKNOWN)}", tail)
-    words = draw_words(planned) if planned is not None else draws[0].sentence
+        return _joined(f"Cannot tell: {_first(found, Known.UNKNOWN)}", tail) + waiting
+    words = draw_words(planned, today) if planned is not None else draws[0].sentence
     if review.answer is ReviewAnswer.CANNOT_TELL:
-        why = _open_reason(review, reviews)
-        return f"Cannot tell whether a switch review is due: {_lower(why)} {words}"
-    unread = next((r.sentence for r in reviews if r.code == "review.not_readable"), "")
-    return f"{words} {unread}".rstrip()
+        return f"Cannot tell whether a switch review is due: {_lower(reviews[0].sentence)} {words}{waiting}"
+    return f"{words}{waiting}"
 
 
-def _open_reason(review: SwitchReview, reviews: tuple[Reason, ...]) -> str:
-    """Why it is open, in the words of the reason that stands for it."""
-    clause = review.clauses[0]
-    fitting = [r for r in reviews if r.clause == clause and not r.code.startswith("review.not_counted")]
-    return (fitting or list(reviews))[0].sentence
+def _why_no_flag(review: SwitchReview, reviews: tuple[Reason, ...]) -> str:
+    if "R7" not in review.clauses:
+        return "for information only"
+    what = "next treatment" if reviews[0].code == NEXT_TREATMENT else "progression"
+    return f"it belongs to the decision on the {what}"
+
+
+def _waiting(reviews: tuple[Reason, ...], draws: tuple[Reason, ...]) -> str:
+    """What may be a positive and cannot raise the flag yet stays in the first sentence too (R8)."""
+    codes = ["review.not_readable"]
+    if "draw.none.preliminary" not in {r.code for r in draws}:
+        codes.append("review.not_counted.preliminary")
+    found = (next((r for r in reviews if r.code == code), None) for code in codes)
+    return "".join(f" {r.sentence}" for r in found if r is not None)
 
 
 def _joined(sentence: str, tail: str) -> str:
@@ -133,8 +145,10 @@ def _lower(sentence: str) -> str:
 
 
 def _finding_words(review: SwitchReview) -> str:
-    if not review.variants:
+    if not review.first_shown:
         return ""
+    if not review.variants:
+        return f"ESR1 mutation (the result does not name it) first detected {review.first_shown}"
     first: dict[str, str] = {}
     for finding in review.findings:
         first.setdefault(label(finding), amount(finding))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from smart_app.domain.dates import PartialDate, add_days, add_months
@@ -59,9 +59,10 @@ def _relevant(chart: Chart, start: Span, today: date) -> list[tuple[PartialDate,
     return sorted(found, key=_age) if len(found) > 1 else found
 
 
-def _age(found: tuple[PartialDate, Draw]) -> tuple[date, date, bool, str, Key]:
+def _age(found: tuple[PartialDate, Draw]) -> tuple[date, date, bool, tuple[object, ...], Key]:
     day, draw = found
-    return day.first, day.last, not _unusable(draw), draw.outcome.value, order_of(draw.sources)
+    rest = draw.outcome.value, draw.specimen.value, draw.standing.value, draw.uninformative, draw.date_basis or ""
+    return day.first, day.last, not _unusable(draw), rest, order_of(draw.sources)
 
 
 def next_draw(
@@ -121,7 +122,7 @@ def _scheduled(
     if last.outcome is Outcome.FAILED:
         return _redraw(day, last, found, today, policy)
     if _unusable(last):
-        return _repeat(day, last, today, policy)
+        return _repeat(day, last, found, today, policy)
     return _interval(chart, day, last, found, today, policy)
 
 
@@ -137,16 +138,35 @@ def _interval(
             "It is no proof that the mutation is absent."
         )
         reasons.append(Reason("draw.uninformative", "D8", low, last.sources, ("esmo-ctdna",)))
-    informative = [d for d, draw in found if not _unusable(draw) and not draw.uninformative]
-    floor = add_days(informative[-1].first, policy.floor_days) if informative else None
-    return _between(chart, span(day), months, floor, today, tuple(reasons), "the day of the last draw")
+    return _between(chart, span(day), months, _floor(found, policy), today, tuple(reasons), "the day of the last draw")
+
+
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    """D10: no draw before this day, counted from the last informative one."""
+
+    day: date
+    reason: Reason
+
+
+def _floor(found: list[tuple[PartialDate, Draw]], policy: Policy) -> _Floor | None:
+    informative = [(d, draw) for d, draw in found if not _unusable(draw) and not draw.uninformative]
+    if not informative:
+        return None
+    drawn, draw = informative[-1]
+    day = add_days(drawn.first, policy.floor_days)
+    words = (
+        f"Not before {day_words(day)}: {policy.floor_days} days after the informative draw of {date_words(drawn)}, "
+        "sooner adds nothing."
+    )
+    return _Floor(day, Reason("draw.floor", "D10", words, draw.sources, JUDGEMENT))
 
 
 def _between(
     chart: Chart,
     base: Span,
     months: tuple[int, int],
-    floor: date | None,
+    floor: _Floor | None,
     today: date,
     reasons: tuple[Reason, ...],
     settle: str,
@@ -156,7 +176,8 @@ def _between(
         words = f"No date: {settle} is not known well enough."
         return None, (Reason("draw.none.date_unknown", "D2", words, reasons[0].sources), *reasons)
     earliest, latest = add_months(base[0], months[0]), add_months(base[1], months[1])
-    earliest = max(earliest, floor) if floor is not None else earliest
+    if floor is not None and floor.day > earliest:
+        earliest, reasons = floor.day, (*reasons, floor.reason)
     if base[0] != base[1]:
         words = f"Only the month or year of {settle} is known: the dates are as wide as that."
         reasons = (*reasons, Reason("draw.date_uncertain", reasons[0].clause, words, reasons[0].sources, JUDGEMENT))
@@ -181,10 +202,12 @@ def _redraw(
     if before is not None and before.outcome is Outcome.FAILED:
         twice = "Two draws running have failed: think of another tube or another laboratory."
         reasons.append(Reason("draw.failed_twice", "D10c", twice, (*failed.sources, *before.sources), JUDGEMENT))
-    return _soon(known, policy.redraw_within_days, today, tuple(reasons))
+    return _soon(known, policy.redraw_within_days, _floor(found, policy), today, tuple(reasons))
 
 
-def _repeat(day: PartialDate, last: Draw, today: date, policy: Policy) -> Planned:
+def _repeat(
+    day: PartialDate, last: Draw, found: list[tuple[PartialDate, Draw]], today: date, policy: Policy
+) -> Planned:
     known = _known(day, last)
     days, on = policy.repeat_within_days, date_words(day)
     if last.standing is Standing.CONFLICT:
@@ -196,11 +219,14 @@ def _repeat(day: PartialDate, last: Draw, today: date, policy: Policy) -> Planne
     else:
         code, words = "indeterminate", f"The result of {on} is indeterminate: repeat within {days} days."
     words += " The interval does not start again."
-    return _soon(known, days, today, (Reason(f"draw.{code}", "D7", words, last.sources, JUDGEMENT),))
+    reason = Reason(f"draw.{code}", "D7", words, last.sources, JUDGEMENT)
+    return _soon(known, days, _floor(found, policy), today, (reason,))
 
 
-def _soon(known: PartialDate, days: int, today: date, reasons: tuple[Reason, ...]) -> Planned:
+def _soon(known: PartialDate, days: int, floor: _Floor | None, today: date, reasons: tuple[Reason, ...]) -> Planned:
     earliest, latest = known.first, add_days(known.last, days)
+    if floor is not None and floor.day > earliest:
+        earliest, latest, reasons = floor.day, max(latest, floor.day), (*reasons, floor.reason)
     return _dates(earliest, min(max(earliest, today), latest), latest, today, reasons, redraw=True)
 
 
@@ -305,13 +331,13 @@ def _cautions(chart: Chart, found: list[tuple[PartialDate, Draw]], today: date) 
     return made
 
 
-def draw_words(planned: NextDraw) -> str:
+def draw_words(planned: NextDraw, today: date) -> str:
     """The headline of a planned draw."""
     if planned.overdue_days:
         return f"ctDNA draw overdue by {_days(planned.overdue_days)} (was due by {day_words(planned.latest)})."
-    if planned.redraw:
+    if planned.redraw and planned.earliest <= today:
         return f"Draw ctDNA again, by {day_words(planned.latest)} at the latest."
-    words = f"Draw ctDNA between {range_words(planned.earliest, planned.latest)}"
+    words = f"Draw ctDNA {'again ' if planned.redraw else ''}between {range_words(planned.earliest, planned.latest)}"
     if planned.aligned_to is not None and planned.aligned_to.startswith("draw "):
         words += f", ordered for {day_words(planned.due)}"
     elif planned.aligned_to is not None:

@@ -89,7 +89,7 @@ def judge_finding(
     unclear = _unclear(draw, finding, name, standing, today) or placed
     if unclear is not None:
         return unclear
-    at_collection = _at_collection(draw, finding, name, inside) if inside is not None else None
+    at_collection = _at_collection(draw, finding, name, today, inside) if inside is not None else None
     if at_collection is not None:
         return at_collection
     tail = " (outside the hotspot list, called pathogenic by the laboratory)" if standing is Tier.SECOND else ""
@@ -113,13 +113,18 @@ def _not_listed(draw: Draw, finding: Finding, name: str, policy: Policy) -> Judg
     return _no(draw, finding, "not_counted.outside_list", "R5", words)
 
 
+def _before_line(draw: Draw, start: Span | None) -> bool:
+    """Whether it was taken before a line that is certain (of one that is not, the last day is open)."""
+    return start is not None and start[1] != date.max and collected(draw)[1] < start[0]
+
+
 def _against_line(draw: Draw, finding: Finding, name: str, start: Span | None) -> Judged | None:
     """Before the line, on it (None), or cannot tell."""
     if start is None:
         words = f"{name}: no line of therapy was found that it could belong to."
         return _say(draw, finding, Known.UNKNOWN, "no_line", "R1", words)
     when = collected(draw)
-    if when[1] < start[0]:
+    if _before_line(draw, start):
         words = f"{name}: present before this line of therapy. Discuss it; it does not raise the switch-review flag."
         return _say(draw, finding, Known.NO, "baseline", "R6", words)
     if when[0] >= start[1]:
@@ -147,9 +152,9 @@ def _unclear(draw: Draw, finding: Finding, name: str, standing: Tier, today: dat
     return None
 
 
-def _at_collection(draw: Draw, finding: Finding, name: str, inside: AtCollection) -> Judged | None:
+def _at_collection(draw: Draw, finding: Finding, name: str, today: date, inside: AtCollection) -> Judged | None:
     """R1 asks for the window at collection too."""
-    found = [inside(day) for day in dict.fromkeys(collected(draw))]
+    found = [inside(day) for day in dict.fromkeys(min(day, today) for day in collected(draw))]
     answers = {answer for answer, _ in found}
     names = listed(sorted({clause for _, clauses in found for clause in clauses})) if answers != {Known.YES} else ""
     if answers == {Known.NO}:
@@ -166,7 +171,7 @@ def judge_nameless(draw: Draw, start: Span | None) -> Judged | None:
     if draw.outcome is not Outcome.NOT_READABLE and (draw.outcome is not Outcome.DETECTED or draw.findings):
         return None
     on = date_words(draw.date)
-    gone = draw.specimen is Specimen.TISSUE or (start is not None and collected(draw)[1] < start[0])
+    gone = draw.specimen is Specimen.TISSUE or _before_line(draw, start)
     if draw.outcome is Outcome.NOT_READABLE:
         words = f"A report of {on} cannot be read by the app: it raises no flag, but it may hold a positive: open it."
         return _say(draw, None, Known.NO, "not_readable", "R5", words)

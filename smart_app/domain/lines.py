@@ -154,12 +154,14 @@ def courses(chart: Chart, placed: tuple[Placed, ...] | None = None) -> tuple[Cou
     placed = place(chart) if placed is None else placed
     sure = any(p.advanced is Known.YES for p in placed)
     lines: list[list[Placed]] = []
-    for one in placed:
+    for one in sorted(placed, key=lambda p: p.exposure.start is None):
         running = one.exposure.end is None and one.exposure.ongoing is not False
         if one.advanced is Known.NO or (one.advanced is Known.UNKNOWN and sure and not running):
             continue
+        undated = one.exposure.start is None and not running  # it begins no line by itself: when is not known
         if not lines or _is_new_line(chart, lines[-1], one):
-            lines.append([one])
+            if not undated:
+                lines.append([one])
         else:
             lines[-1].append(one)
     return tuple(Course(n, tuple(p.exposure for p in line), _start(line)) for n, line in enumerate(lines, 1))

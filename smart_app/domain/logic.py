@@ -17,6 +17,12 @@ def span(value: PartialDate | None) -> Span:
     return ALWAYS if value is None else (value.first, value.last)
 
 
+def recorded(value: PartialDate | None, today: date) -> Span:
+    """The days that the date of something recorded may mean: of the month that runs, none that is still to come."""
+    first, last = span(value)
+    return first, min(last, today) if value is not None and first <= today else last
+
+
 def known(certain: bool, possible: bool) -> Known:
     """YES where it holds in every completion, NO where it holds in none."""
     return Known.YES if certain else Known.UNKNOWN if possible else Known.NO

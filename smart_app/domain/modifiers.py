@@ -26,7 +26,7 @@ def modifiers(
     found = Modifiers(
         prior_adjuvant_ai=_adjuvant_ai(chart, placed, reasons),
         bone=_site(chart, frozenset({"bone"}), "bone", "Bone metastases", "pada-1-kinetics", reasons),
-        visceral=_site(chart, VISCERAL, "visceral", "Visceral metastases", None, reasons),
+        visceral=_site(chart, VISCERAL, "visceral", "Visceral metastases", "modifier-visceral", reasons),
         multiple_sites=_several(chart, reasons),
         ai_6_months=_six_months(placed, today, policy, reasons),
         ldh_high=_ldh(chart, reasons),
@@ -66,18 +66,16 @@ def _metastases(chart: Chart) -> dict[str, tuple]:  # type: ignore[type-arg]
     return found
 
 
-def _site(
-    chart: Chart, sites: frozenset[str], code: str, what: str, evidence: str | None, reasons: list[Reason]
-) -> Known:
+def _site(chart: Chart, sites: frozenset[str], code: str, what: str, evidence: str, reasons: list[Reason]) -> Known:
     found = _metastases(chart)
     hit = sorted(sites & set(found))
     if not hit:
         # a metastasis elsewhere does not say that there is none here
         return Known.UNKNOWN
-    source_words = _CHANCE if evidence else f"{_CHANCE} ({_SEED})"
-    words = f"{what} ({listed(hit)}): {source_words}."
+    seed = f" ({_SEED})" if evidence == "modifier-visceral" else ""
+    words = f"{what} ({listed(hit)}): {_CHANCE}{seed}."
     sources = merged(*(found[s] for s in hit))
-    reasons.append(Reason(f"modifier.{code}", "M", words, sources, (evidence or "pada-1-kinetics",)))
+    reasons.append(Reason(f"modifier.{code}", "M", words, sources, (evidence,)))
     return Known.YES
 
 
@@ -89,7 +87,7 @@ def _several(chart: Chart, reasons: list[Reason]) -> Known:
     named = listed([o.replace("_", " ") for o in organs])
     words = f"Metastases in {len(organs)} organ systems ({named}): {_CHANCE} ({_SEED})."
     reasons.append(
-        Reason("modifier.multiple_sites", "M", words, merged(*(found[o] for o in organs)), ("pada-1-kinetics",))
+        Reason("modifier.multiple_sites", "M", words, merged(*(found[o] for o in organs)), ("modifier-burden",))
     )
     return Known.YES
 

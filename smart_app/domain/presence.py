@@ -11,7 +11,7 @@ from smart_app.domain.facts import Exposure, Known, Proof
 from smart_app.domain.logic import known, span
 from smart_app.domain.policy import Policy
 
-_ORDER = frozenset({Proof.ORDERED})
+ORDER_ONLY = frozenset({Proof.ORDERED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def taken(exposure: Exposure, day: date, today: date, policy: Policy) -> Taken:
         return NEVER
     goes_on = exposure.ongoing is True and day >= today
     begun = start[1] <= day or goes_on
-    proven = bool(exposure.proofs - _ORDER)
+    proven = bool(exposure.proofs - ORDER_ONLY)
     if exposure.on_hold and (exposure.end is None or exposure.end.last >= day):
         return _held(exposure, day, begun)
     if exposure.end is not None:
@@ -73,7 +73,7 @@ def _held(exposure: Exposure, day: date, begun: bool) -> Taken:
 
 def _by_trace(exposure: Exposure, day: date, begun: bool, policy: Policy) -> Taken:
     """The record does not say whether it went on: how fresh is its last trace?"""
-    proven = bool(exposure.proofs - _ORDER)
+    proven = bool(exposure.proofs - ORDER_ONLY)
     trace = exposure.last_seen or exposure.start
     if trace is None or not begun:
         return Taken(None, day, not proven)
@@ -83,6 +83,14 @@ def _by_trace(exposure: Exposure, day: date, begun: bool, policy: Policy) -> Tak
     if add_days(trace.first, fresh) >= day:
         return Taken(day, day)
     return Taken(trace.first if proven else None, day, not proven)
+
+
+def was_taken(exposure: Exposure, day: date, today: date, policy: Policy) -> Known:
+    """Whether it was ever taken up to ``day``: an order that is old, and that nothing else bears out, does not tell."""
+    if exposure.proofs - ORDER_ONLY:
+        return Known.YES
+    found = taken(exposure, day, today, policy)
+    return known(found.certain is not None, found.possible is not None)
 
 
 def latest(found: Sequence[Taken]) -> Taken:

@@ -17,6 +17,8 @@ EVIDENCE_IDS = (
     "pada-1",
     "pada-1-baseline",
     "pada-1-kinetics",
+    "modifier-visceral",
+    "modifier-burden",
     "fda-accelerated-approval",
     "chmp-opinion",
     "odac-vote",

@@ -11,7 +11,7 @@ from smart_app.domain.facts import Chart, DrugClass, Exposure, Known, Part, Sour
 from smart_app.domain.lines import EARLY, Placed
 from smart_app.domain.logic import all_of, any_of, known, not_after
 from smart_app.domain.policy import Policy
-from smart_app.domain.presence import Taken, last_taken, taken
+from smart_app.domain.presence import ORDER_ONLY, Taken, last_taken, taken, was_taken
 from smart_app.domain.reasons import JUDGEMENT, TRIAL, Clause, merged, missing_parts, not_found
 from smart_app.domain.wording import date_words, day_words, listed
 
@@ -139,21 +139,28 @@ def cdk46_inhibitor(chart: Chart, day: date, today: date, policy: Policy) -> Cla
     held = tuple(e for e in drugs if e.on_hold and taken(e, day, today, policy).possible == day)
     if held:
         return _held(held, day, policy)
+    # what was adjuvant is no drug of this line that paused or was stopped
+    own = tuple(e for e in drugs if e.setting not in EARLY)
+    had = last_taken(own, day, today, policy)
     if now.on(day) is Known.UNKNOWN:
-        if policy.ai_alone_inside and now.certain is not None:
-            return _alone(drugs, ())
+        if policy.ai_alone_inside and had.certain is not None:
+            return _alone(own, ())
         return _unclear(drugs, now, "W5", "cdk46", day, today, policy)
-    planned = tuple(e for e in drugs if e.start is not None and e.start.first > day)
-    if planned and now.certain is not None and day - now.certain <= timedelta(days=policy.hold_days):
+    planned = tuple(e for e in own if e.start is not None and e.start.first > day)
+    if planned and had.certain is not None and day - had.certain <= timedelta(days=policy.hold_days):
         words = (
             f"No CDK4/6 inhibitor now; {names_of(planned)} is to begin, and a hold of up to "
             f"{policy.hold_days // 7} weeks keeps the window open."
         )
         reason = Reason("window.cdk46.swap", "W5", words, sources_of(drugs), JUDGEMENT)
         return Clause("W5", Known.YES, (reason,))
-    made = _stopped(drugs, now, "W5", "cdk46", "CDK4/6 inhibitor")
-    if policy.ai_alone_inside and now.possible is not None:
-        return _alone(drugs, made.reasons)
+    if not planned and had.possible is None and now.possible is not None:
+        words = f"{names_of([e for e in drugs if e.setting in EARLY])} was adjuvant; no CDK4/6 inhibitor since."
+        reason = Reason("window.cdk46.adjuvant_only", "W5", words, sources_of(drugs), TRIAL)
+        return Clause("W5", Known.NO, (reason,))
+    made = _stopped(own or drugs, had, "W5", "cdk46", "CDK4/6 inhibitor")
+    if policy.ai_alone_inside and had.possible is not None:
+        return _alone(own, made.reasons)
     return made
 
 
@@ -192,7 +199,8 @@ def no_serd(chart: Chart, placed: Sequence[Placed], day: date, today: date, poli
         return _no_serd(chart, serds)
     sources, names = sources_of([p.exposure for p in begun]), names_of([p.exposure for p in begun])
     now = last_taken(serds, day, today, policy)
-    had = any_of(all_of(p.advanced, _begun(p, day)) for p in begun)
+    took = [was_taken(p.exposure, day, today, policy) for p in begun]
+    had = any_of(all_of(p.advanced, _begun(p, day), t) for p, t in zip(begun, took, strict=True))
     if Known.YES in (now.on(day), had):
         starts = sorted(p.begun for p in begun if p.exposure.start is not None and p.advanced is not Known.NO)
         dated = [e.start for e in serds if e.start is not None and (e.start.first, e.start.last) in starts]
@@ -206,6 +214,10 @@ def no_serd(chart: Chart, placed: Sequence[Placed], day: date, today: date, poli
         reason = Reason("window.serd.adjuvant", "W7", words, sources, JUDGEMENT)
         settle = f"whether the earlier adjuvant {names} closes the window (a clinician's judgement)"
         return Clause("W7", Known.UNKNOWN, (reason,), settle=(settle,))
+    if Known.YES not in took and all(p.exposure.proofs == ORDER_ONLY for p in begun):
+        words = f"{names} was ordered, and nothing shows that it was taken."
+        reason = Reason("window.serd.order_only", "W7", words, sources, TRIAL)
+        return Clause("W7", Known.UNKNOWN, (reason,), settle=(f"whether {names} was taken (order only)",))
     words = f"{names} is on record, but when or for what it was given is not certain."
     reason = Reason("window.serd.undated", "W7", words, sources, TRIAL)
     return Clause("W7", Known.UNKNOWN, (reason,), settle=(f"when and for what {names} was given",))

@@ -16,15 +16,25 @@ from smart_app.domain.wording import date_words, listed
 
 _FLAG = ("serena-6-pfs", "serena-6-first-test", "fda-accelerated-approval", "odac-vote", "chmp-opinion")
 _COUNTS = "review.qualifies"
+NEXT_TREATMENT = "review.next_treatment"
+_DECIDED = "review.decided"
 Answer = tuple[SwitchReview, tuple[Reason, ...]]
 
 
 def switch_review(
-    chart: Chart, window: Window, start: Span | None, today: date, policy: Policy, inside: AtCollection
+    chart: Chart,
+    window: Window,
+    start: Span | None,
+    today: date,
+    policy: Policy,
+    inside: AtCollection,
+    *,
+    next_line: bool = False,
 ) -> Answer:
     """The answer and every reason: an ESR1 finding that raises no flag always says why.
 
     ``window``: as far as what was read tells, so that an incomplete receipt takes back no flag already earned (R9).
+    ``next_line``: a later line of therapy has begun.
     """
     judged = _judge_all(chart, start, today, policy, None if window.answer is WindowAnswer.OUTSIDE else inside)
     reasons = [j.reason for j in judged] + _withdrawn(chart)
@@ -35,7 +45,7 @@ def switch_review(
     open_ones = [j for j in counting if closed[j.name] is Known.NO]
     maybe = [j for j in judged if j.answer is Known.UNKNOWN] + [j for j in counting if closed[j.name] is Known.UNKNOWN]
     if window.answer is WindowAnswer.OUTSIDE:
-        return _outside(window, [*open_ones, *maybe], reasons)
+        return _outside(window, [*open_ones, *maybe], reasons, next_line)
     if open_ones and window.answer is WindowAnswer.INSIDE:
         return _raised(chart, open_ones, reasons)
     if open_ones:
@@ -46,6 +56,9 @@ def switch_review(
         reasons.insert(0, Reason("review.window_unknown", "R8", words, _sources(open_ones)))
         return _answer(ReviewAnswer.CANNOT_TELL, open_ones, reasons, "R8", *window.clauses)
     if maybe:
+        decided_on = {j.name for j in maybe if j.answer is Known.YES}
+        first = next((r for r in reasons if r.code == _DECIDED and decided_on), maybe[0].reason)
+        reasons.sort(key=lambda r: r is not first)
         open_for = {"R2" if j.answer is Known.YES else j.reason.clause for j in maybe}
         return _answer(ReviewAnswer.CANNOT_TELL, maybe, reasons, *sorted(open_for))
     gaps = missing_parts(chart, Part.RESULTS)
@@ -96,7 +109,7 @@ def _decided_reason(chart: Chart, name: str, answer: Known) -> Reason:
     if answer is Known.UNKNOWN:
         words = f"ESR1 {name}: whether the decision of {on} is about this finding cannot be told."
     sources = merged(*(r.sources for r in reviews))
-    return Reason("review.decided", "R2", words, sources)
+    return Reason(_DECIDED, "R2", words, sources)
 
 
 def _named(found: Sequence[Judged]) -> str:
@@ -113,19 +126,24 @@ def _sources(found: Sequence[Judged]) -> tuple:  # type: ignore[type-arg]
 
 def _answer(answer: ReviewAnswer, found: Sequence[Judged], reasons: list[Reason], *clauses: str) -> Answer:
     findings: tuple[Finding, ...] = tuple(j.finding for j in found if j.finding is not None)
-    dates = [j.draw.date for j in found if j.draw.date is not None and j.finding is not None]
+    dates = [j.draw.date for j in found if j.draw.date is not None]
     earliest = min(dates, key=lambda d: (d.first, d.last), default=None)
-    first, shown = (earliest.first, date_words(earliest)) if earliest else (None, "")
+    first = earliest.first if earliest is not None else None
+    shown = date_words(earliest) if earliest is not None else "on an unknown date" if found else ""
     named = tuple(dict.fromkeys(clauses))
     return SwitchReview(answer, named, _variants(found), findings, first, shown), tuple(reasons)
 
 
-def _outside(window: Window, found: list[Judged], reasons: list[Reason]) -> Answer:
+def _outside(window: Window, found: list[Judged], reasons: list[Reason], next_line: bool) -> Answer:
     if not found:
         return _answer(ReviewAnswer.NOT_RAISED, [], reasons, *sorted({r.clause for r in reasons if r.code != _COUNTS}))
     if "W8" in window.clauses:
         words = "Progression is recorded: this result belongs to the decision on the progression, not to this flag."
         reasons.insert(0, Reason("review.progression", "R7", words, _sources(found), ("chmp-opinion",)))
+        return _answer(ReviewAnswer.NOT_RAISED, found, reasons, "R7")
+    if next_line:
+        words = "A later line of therapy has begun: this result belongs to the decision on it, not to this flag."
+        reasons.insert(0, Reason(NEXT_TREATMENT, "R7", words, _sources(found), ("chmp-opinion",)))
         return _answer(ReviewAnswer.NOT_RAISED, found, reasons, "R7")
     words = (
         f"The patient is outside the window ({', '.join(window.clauses)}): "
@@ -161,6 +179,9 @@ def _since(chart: Chart, found: list[Judged]) -> list[Reason]:
         and any(d.date == s.date for s in same)
     ]
     for d in sorted(beside, key=lambda d: (str(d.date), order_of(d.sources))):
+        if _missed(d, _variants(found)):
+            made.append(_later(d, _variants(found)))
+            continue
         words = f"Another sample of {date_words(d.date)} found nothing: discordant, and a positive is a positive."
         made.append(Reason("review.discordant", "R5", words, d.sources))
     equivocal = [s for s in chart.statuses if s.status is Progress.EQUIVOCAL_IMAGING]
@@ -170,8 +191,13 @@ def _since(chart: Chart, found: list[Judged]) -> list[Reason]:
     return made
 
 
+def _missed(draw: Draw, variants: tuple[str, ...]) -> list[str]:
+    """The variants that the assay says it does not cover."""
+    return [v for v in variants if draw.covers is not None and v not in draw.covers]
+
+
 def _later(draw: Draw, variants: tuple[str, ...]) -> Reason:
-    missed = [v for v in variants if draw.covers is not None and v not in draw.covers]
+    missed = _missed(draw, variants)
     if draw.specimen is Specimen.TISSUE or missed:
         what = "a tissue test" if draw.specimen is Specimen.TISSUE else f"an assay that does not cover {listed(missed)}"
         words = f"The result of {date_words(draw.date)} is of {what}: it contradicts nothing."

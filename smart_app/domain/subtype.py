@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from smart_app.domain.dates import add_months
+from smart_app.domain.dates import PartialDate, add_days, add_months
 from smart_app.domain.decision import Reason
 from smart_app.domain.facts import (
     Biopsy,
@@ -16,12 +16,13 @@ from smart_app.domain.facts import (
     Receptor,
     ReceptorStatus,
 )
-from smart_app.domain.lines import is_advanced
+from smart_app.domain.lines import advanced_since, is_advanced
 from smart_app.domain.logic import span
 from smart_app.domain.reasons import JUDGEMENT, TRIAL, Clause, merged, missing_parts, not_found
 from smart_app.domain.wording import date_words, day_words
 
 _JOIN = timedelta(days=90)
+_NEAR = 60  # days before the advanced disease was recorded (judgement: the record often follows the biopsy)
 
 
 def disease(chart: Chart) -> Clause:
@@ -71,7 +72,7 @@ def disease(chart: Chart) -> Clause:
     )
 
 
-def _current(results: list[Receptor]) -> list[Receptor]:
+def _current(results: list[Receptor], advanced: PartialDate | None) -> list[Receptor]:
     """The results that may be the one that counts: the latest biopsy of metastatic disease, else the latest.
 
     More than one where dates are uncertain, undated or equal, or where a later biopsy does not say what was biopsied.
@@ -79,10 +80,30 @@ def _current(results: list[Receptor]) -> list[Receptor]:
     readable = [r for r in results if r.status is not ReceptorStatus.UNREADABLE and not r.provisional]
     metastatic = _latest([r for r in readable if r.biopsy is Biopsy.METASTASIS])
     if not metastatic:
-        return _latest(readable)
+        return _of_early_disease(readable, advanced)
     bound = max(span(r.date)[0] for r in metastatic)
     later = [r for r in readable if r.biopsy is Biopsy.UNKNOWN and r.date is not None and r.date.last >= bound]
     return metastatic + later
+
+
+def _of_early_disease(results: list[Receptor], advanced: PartialDate | None) -> list[Receptor]:
+    """Without a biopsy of metastatic disease: the latest result where it may be one, or where the others agree with it.
+
+    Results of the early disease that contradict each other do not tell which of them the metastases carry (a second
+    primary, or a tumour that changed).
+    """
+    latest = _latest(results)
+    since = add_days(advanced.last, -_NEAR) if advanced is not None else None
+    if any(r.biopsy is Biopsy.UNKNOWN and since is not None and span(r.date)[0] >= since for r in latest):
+        return latest
+    states = {r.status for r in latest}
+    return latest + [
+        r
+        for r in results
+        if r not in latest
+        and r.method != "diagnosis"
+        and {r.status} | states == {ReceptorStatus.POSITIVE, ReceptorStatus.NEGATIVE}
+    ]
 
 
 def _latest(results: list[Receptor]) -> list[Receptor]:
@@ -119,10 +140,10 @@ def hormone_receptor(chart: Chart) -> Clause:
     """W2: oestrogen receptor positive; PR alone cannot tell; 1-10 % is inside and marked."""
     gaps = missing_parts(chart, Part.RECEPTORS)
     results = [r for r in chart.receptors if r.marker is Marker.ER]
-    current = _current(results)
+    current = _current(results, advanced_since(chart))
     settle = "the oestrogen receptor status of the breast cancer (not found)"
     if not current:
-        progesterone = _current([r for r in chart.receptors if r.marker is Marker.PR])
+        progesterone = _current([r for r in chart.receptors if r.marker is Marker.PR], advanced_since(chart))
         if any(r.status is ReceptorStatus.POSITIVE for r in progesterone):
             words = "The progesterone receptor is positive, but the oestrogen receptor status was not found."
             return _unknown("W2", "window.er.only_pr", words, settle, progesterone)
@@ -163,7 +184,7 @@ def hormone_receptor(chart: Chart) -> Clause:
 def her2(chart: Chart) -> Clause:
     """W3: HER2 negative; IHC 2+ needs in-situ hybridisation of the same specimen; HER2-low is negative."""
     results = [r for r in chart.receptors if r.marker is Marker.HER2]
-    current = [s for r in _current(results) for s in _hybridised(r, results)]
+    current = [s for r in _current(results, advanced_since(chart)) for s in _hybridised(r, results)]
     settle = "the HER2 status of the breast cancer (not found)"
     if not current:
         gaps = missing_parts(chart, Part.RECEPTORS)

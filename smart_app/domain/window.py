@@ -33,7 +33,7 @@ def _treatment(chart: Chart, placed: tuple[Placed, ...], day: date, today: date,
         regimen.cdk46_inhibitor(chart, day, today, policy),
         settled_line(course.first_line(chart, placed, day, today, policy), chart),
         regimen.no_serd(chart, placed, day, today, policy),
-        settled_progress(course.no_progression(chart, placed, day), chart, day, policy),
+        settled_progress(course.no_progression(chart, placed, day, today), chart, day, policy),
     )
 
 

@@ -3,7 +3,7 @@
 A chart with dates known to the month or year, or not at all, and with facts missing, is completed in many ways (the
 first, the last and days between, each missing fact in each of its values). Where ``decide`` is certain, no completion
 may contradict it. The completions are those that the record allows: a drug does not end before it begins or, where the
-record calls it ongoing, before today.
+record calls it ongoing, before today; and what is recorded for the month that runs lies not after today.
 """
 
 from __future__ import annotations
@@ -161,6 +161,11 @@ def _pick(
     return PartialDate.of(first + timedelta(days=offset))
 
 
+def _recorded(value: PartialDate | None, rnd: random.Random) -> PartialDate | None:
+    begun = value is not None and value.first <= TODAY
+    return _pick(value, rnd, high=TODAY if begun else None)
+
+
 def completion(chart: Chart, rnd: random.Random) -> Chart | None:
     """One chart in which every date is a day and every fact is known."""
     drugs = []
@@ -178,11 +183,11 @@ def completion(chart: Chart, rnd: random.Random) -> Chart | None:
         exposures=tuple(drugs),
         spread=tuple(replace(s, known_on=_pick(s.known_on, rnd)) for s in chart.spread),
         receptors=tuple(replace(r, date=_pick(r.date, rnd)) for r in chart.receptors),
-        statuses=tuple(replace(s, date=_pick(s.date, rnd)) for s in chart.statuses),
+        statuses=tuple(replace(s, date=_recorded(s.date, rnd)) for s in chart.statuses),
         draws=tuple(
             replace(
                 d,
-                date=_pick(d.date, rnd),
+                date=_recorded(d.date, rnd),
                 specimen=rnd.choice([Specimen.PLASMA, Specimen.TISSUE])
                 if d.specimen is Specimen.UNKNOWN
                 else d.specimen,

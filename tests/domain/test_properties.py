@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from smart_app.domain import decide
 from smart_app.domain.dates import PartialDate
 from smart_app.domain.facts import Chart, Visit, VisitKind
-from tests.spec.render_rules import TARGET, rendered
 from tests.support.rule_charts import BASE, POLICIES, STRICT, chart_of
 
 ROWS = tomllib.loads((Path(__file__).parent.parent / "spec" / "rules.toml").read_text("utf-8"))["row"]
@@ -53,7 +52,3 @@ def test_running_again_on_another_day_never_moves_a_date_earlier(chart: Chart, t
     dated = [d.date for d in chart.draws if d.date] + [e.start for e in chart.exposures if e.start]
     if one.next_draw and two.next_draw and all(d.last <= today for d in dated):
         assert two.next_draw.due >= one.next_draw.due
-
-
-def test_the_document_of_the_rules_is_current() -> None:
-    assert TARGET.read_text("utf-8") == rendered()

@@ -109,3 +109,12 @@ def test_the_table_has_rows_over_every_clause() -> None:
     wanted = {*(f"W{n}" for n in range(1, 10)), *(f"D{n}" for n in range(1, 12)), "D10b", "D10c", "D10d"}
     wanted |= {*(f"R{n}" for n in range(1, 11)), "M"}
     assert {r["clause"] for r in ROWS} == wanted
+
+
+def test_the_floor_of_six_weeks_holds_under_a_policy_that_names_no_shortest_interval() -> None:
+    policy = replace(POLICIES["trial-strict"], interval_from_months=0, interval_to_months=1)
+    answer = decide(chart_of(["draw not_detected 2026-11-01 plasma"]), policy, day("2026-11-21"))
+    planned = answer.next_draw
+    assert planned is not None
+    assert (planned.earliest, planned.latest) == (day("2026-12-13"), day("2026-12-13"))
+    assert "draw.floor" in {r.code for r in answer.reasons}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -76,7 +78,7 @@ def _drug(words: list[str]) -> f.Exposure:
     start, end = stretch.split("..")
     return f.Exposure(
         name,
-        f.DrugClass(group),
+        f.DrugClass(group.replace("_", " ")),
         _date(start),
         _date(end),
         ongoing=True if "ongoing" in o else False if "stopped" in o else None,
@@ -95,19 +97,25 @@ def chart_of(edits: list[str]) -> f.Chart:
     gone = {e[1:] for e in edits if e.startswith("-")}
     lines = [v for k, v in BASE.items() if k not in gone] + [e for e in edits if not e.startswith("-")]
     parts: dict[str, Any] = {}
+    seen: Counter[str] = Counter()
 
     def add(name: str, value: Any) -> None:
-        parts[name] = (*parts.get(name, ()), value)
+        """Each fact comes from a resource of its own: ``drug/1``, ``drug/2``."""
+        seen[what] += 1
+        sources = () if name in ("unclear_drugs", "gaps") else (f.Source(f"{what}/{seen[what]}"),)
+        parts[name] = (*parts.get(name, ()), replace(value, sources=sources) if sources else value)
 
-    person = f.Person(sex="female")
+    person = f.Person(sex="female", sources=(f.Source("person/1"),))
     for line in lines:
         what, *w = line.split(" ")
         if what == "born":
-            person = f.Person(birth=_date(w[0]), sex="female")
+            person = replace(person, birth=_date(w[0]))
+        elif what == "man":
+            person = replace(person, birth=_date(w[1]), sex="male")
         elif what == "died":
-            person = f.Person(birth=PartialDate(1960), deceased=True, deceased_on=_date(w[0]))
-        elif what in ("breast", "other-cancer"):
-            add("diagnoses", f.Diagnosis(what.replace("-", " "), what == "breast", True))
+            person = replace(person, birth=PartialDate(1960), deceased=True, deceased_on=_date(w[0]))
+        elif what in ("breast", "other-cancer", "past-cancer"):
+            add("diagnoses", f.Diagnosis(what.replace("-", " "), what == "breast", what != "past-cancer"))
         elif what == "metastasis":
             add("spread", f.Spread(f.Extent.METASTASIS, _date(w[1]), w[0]))
         elif what == "extent":

@@ -1,0 +1,32 @@
+"""Every sentence, source and date of every row's answer, as it stands in tests/spec/answers.txt.
+
+``python -m tests.spec.render_rules`` writes that file and docs/rules.md anew; what changed in them is read before it is
+committed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.spec.render_rules import TARGET, base, full_answer, read_answers, rendered, rows, title
+
+SAID = read_answers()
+
+
+def test_the_app_says_of_the_unchanged_patient_what_was_read_and_agreed() -> None:
+    assert list(base()) == SAID["the unchanged patient"]
+
+
+@pytest.mark.parametrize("row", rows(), ids=title)
+def test_the_app_says_word_for_word_what_was_read_and_agreed(row: dict[str, Any]) -> None:
+    assert full_answer(row) == SAID[title(row)]
+
+
+def test_every_row_has_its_answer_and_no_answer_is_left_over() -> None:
+    assert set(SAID) == {"the unchanged patient", *map(title, rows())}
+
+
+def test_the_document_of_the_rules_is_current() -> None:
+    assert TARGET.read_text("utf-8") == rendered()
