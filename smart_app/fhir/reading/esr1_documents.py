@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from smart_app.domain.facts import DateBasis, Draw, Outcome, Specimen, Standing, WithdrawnResult
-from smart_app.fhir.reading.esr1_reports import GENETIC, inline_texts, link_of, names_liquid, opaque
+from smart_app.fhir.reading.esr1_reports import GENETIC, fetched, inline_texts, link_of, opaque
 from smart_app.fhir.reading.labtext import ESR1, read_text
 from smart_app.fhir.reading.merge import Told
 from smart_app.fhir.reading.record import Json, Record, items, obj, reference_of, source_of, text, words
-from smart_app.fhir.reading.specimens import collected, identity, kind_of_specimen
+from smart_app.fhir.reading.specimens import collected, identity, kind_of_specimen, names_liquid
 
 _NO_REPORT = re.compile(
     r"\b(?:progress note|visit note|consult(?:ation)?|referral|discharge|h&p|history and physical|consent|education|"
@@ -23,7 +23,7 @@ def read_document(
     record: Record, document: Json, replaced: frozenset[str], withdrawn: list[WithdrawnResult]
 ) -> Told | None:
     """None where it is no such report. ``replaced``: references of documents that a newer one replaces."""
-    attachments = [obj(c.get("attachment")) for c in items(document.get("content"))]
+    attachments = fetched(record, [obj(c.get("attachment")) for c in items(document.get("content"))], document)
     titles = " ".join(text(a.get("title")) or "" for a in attachments)
     context = obj(document.get("context"))
     people = " ".join(

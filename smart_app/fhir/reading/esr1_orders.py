@@ -6,15 +6,14 @@ import re
 from datetime import date
 
 from smart_app.domain.facts import OrderedDraw
-from smart_app.fhir.reading.esr1_reports import names_liquid
 from smart_app.fhir.reading.labtext import ESR1
 from smart_app.fhir.reading.record import Json, Record, items, obj, reference_of, source_of, text, words
+from smart_app.fhir.reading.specimens import names_liquid
 
 _OPEN = {"active", "on-hold", "booked", "pending", "proposed", "arrived", "checked-in"}
 _NO_ORDER = {"option", "reflex-order-option"}
 _TALK = re.compile(r"\b(?:discuss|review|explain|counsel)\w*|results? (?:visit|review|discussion)", re.I)
 _DRAWN = re.compile(r"\b(?:draws?|blood|phlebotomy|sampl\w+|collect\w*|lab|test|ct-?dna|venipuncture)\b", re.I)
-_CTDNA = re.compile(r"ct-?dna|cf-?dna|liquid biopsy|guardant|cell[- ]free DNA|circulating tumou?r DNA", re.I)
 
 
 def ordered_draws(record: Record) -> tuple[OrderedDraw, ...]:
@@ -61,6 +60,6 @@ def _for_ctdna(resource: Json) -> bool:
     visit = resource.get("resourceType") == "Appointment"
     if _TALK.search(f"{own} {told}"):
         return False
-    if _CTDNA.search(own) or names_liquid(own) or (ESR1.search(own) and (not visit or _DRAWN.search(own))):
+    if names_liquid(own) or (ESR1.search(own) and (not visit or _DRAWN.search(own))):
         return True
-    return visit and bool(_CTDNA.search(told) and _DRAWN.search(f"{own} {told}"))
+    return visit and bool(names_liquid(told) and _DRAWN.search(f"{own} {told}"))

@@ -5,26 +5,24 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 from collections.abc import Iterable
 
 from smart_app.domain.facts import Outcome
 from smart_app.fhir.reading.esr1_tree import Group, extension_values, status_of, value_of
 from smart_app.fhir.reading.labtext import ESR1, OTHER_GENE, TextReading, plain, read_text
-from smart_app.fhir.reading.record import Json, Record, items, obj, reference_of, source_of, text, words
-from smart_app.fhir.reading.specimens import CTDNA
-from smart_app.fhir.reading.variants import Said, coded_outcomes
+from smart_app.fhir.reading.record import Json, Record, codings, items, obj, reference_of, source_of, text, words
+from smart_app.fhir.reading.variants import Said, coded_outcomes, said_by_words
 
 GENETIC = re.compile(
     r"genom|genetic|molecular|mutation|\bNGS\b|sequenc|guardant|foundation ?one|tempus|caris|ctdna|cfdna|liquid|51969-4",
     re.I,
 )
-VENDOR = re.compile(
-    r"guardant(?! ?(?:reveal|shield|360 ?tissue))|foundation ?one ?(?:liquid|® ?liquid)|f1 ?l ?cdx|tempus xf|resolution ctdx|inivata|"
-    r"caris assure|therascreen esr1|plasma ?select|signal ?genetics ct",
-    re.I,
+_TEXT_KINDS = frozenset(
+    {"text/plain", "text/html", "application/xhtml+xml", "text/markdown", "text/rtf", "application/rtf"}
+    | {"text/xml", "application/xml"}
 )
-_TEXT_KINDS = ("text/plain", "text/html", "application/xhtml+xml", "text/markdown", "text/rtf", "application/rtf")
 
 
 def inline_texts(attachments: object) -> list[str]:
@@ -39,16 +37,37 @@ def inline_texts(attachments: object) -> list[str]:
             raw = base64.b64decode("".join(data.split()), validate=True)[:400_000]
         except (binascii.Error, ValueError):
             continue
-        try:
-            said = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            said = raw.decode("latin-1")
-        if "html" in kind:
+        said = _decoded(raw)
+        if "html" in kind or "xml" in kind:
             said = plain(re.sub(r"(?is)<(script|style|head)\b.*?</\1>", " ", said))
         elif "rtf" in kind:
             said = re.sub(r"\\'[0-9a-f]{2}|\\[a-z]+-?[0-9]* ?|[{}]", " ", said.replace("\\par", "\n"))
         found.append(said)
     return found
+
+
+def _decoded(raw: bytes) -> str:
+    if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return raw.decode("utf-16", "replace")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def fetched(record: Record, attachments: Iterable[Json], within: Json) -> list[Json]:
+    """The attachments; one that names a Binary which was read has that one's contents (and keeps its address)."""
+    return [_with_binary(record, one, within) for one in attachments]
+
+
+def _with_binary(record: Record, attachment: Json, within: Json) -> Json:
+    if text(attachment.get("data")) or not text(attachment.get("url")):
+        return attachment
+    binary = record.resolve({"reference": attachment["url"]}, within)
+    if binary is None or binary.get("resourceType") != "Binary" or not text(binary.get("data")):
+        return attachment
+    kind = text(binary.get("contentType")) or text(attachment.get("contentType"))
+    return {**attachment, "data": binary["data"], "contentType": kind}
 
 
 def opaque(attachment: Json) -> bool:
@@ -66,16 +85,13 @@ def link_of(resource: Json, attachments: Iterable[Json]) -> str | None:
 def _safe(address: str) -> bool:
     """Relative, or http(s): nothing that a page could run."""
     return (
-        re.match(r"(?i)\s*(?:https?:|[a-z0-9_./-]+(?:[?#]|\Z))", address) is not None
+        not address.startswith(("//", "\\"))
+        and re.match(r"(?i)\s*(?:https?:|[a-z0-9_./-]+(?:[?#]|\Z))", address) is not None
         and ":" not in re.sub(r"(?i)\Ahttps?:", "", address).split("/", 1)[0]
     )
 
 
-def names_liquid(said: str) -> bool:
-    return bool(CTDNA.search(said) or VENDOR.search(said))
-
-
-def own_words(group: Group, told: bool) -> Said | None:
+def own_words(record: Record, group: Group, told: bool) -> Said | None:
     """The report's conclusion, codes and inline text; its narrative only where nothing else of it spoke of ESR1."""
     anchor = group.anchor
     if not group.report:
@@ -91,6 +107,7 @@ def own_words(group: Group, told: bool) -> Said | None:
     )
     noted = "\n".join(t for n in items(anchor.get("note")) if (t := text(n.get("text"))))
     div = "" if told else plain(text(obj(anchor.get("text")).get("div")) or "")
+    attached = "\n".join(inline_texts(fetched(record, items(anchor.get("presentedForm")), anchor)))
     covered = mentioned = False
     readings: list[tuple[str, TextReading]] = []
     name = words(anchor.get("code"))
@@ -99,7 +116,7 @@ def own_words(group: Group, told: bool) -> Said | None:
         outcomes = {o for c in items(anchor.get("conclusionCode")) for o in coded_outcomes(c)}
         if len(outcomes) == 1:
             readings.append((name, TextReading(outcomes.pop(), plain=True)))
-    for free in (conclusion, coded, f"{notes}\n{noted}", "\n".join(inline_texts(anchor.get("presentedForm"))), div):
+    for free in (conclusion, coded, f"{notes}\n{noted}", attached, div):
         if not free.strip() or (free is div and readings):
             continue
         reading = read_text(several + free, source, about_esr1=about)
@@ -133,6 +150,20 @@ def about_esr1(resource: Json) -> bool:
     """The test's own name speaks of ESR1 and of no other gene."""
     name = words(resource.get("code"))
     return bool(ESR1.search(name)) and all(ESR1.match(m.group(0)) for m in OTHER_GENE.finditer(name))
+
+
+def overall(group: Group, discrete: bool) -> Said | None:
+    """What the panel's overall interpretation (51968-6) says against a negative that would be inferred."""
+    for entry in group.entries:
+        if any(code == "51968-6" for _, code, _ in codings(entry.resource.get("code"))):
+            outcomes = coded_outcomes(entry.resource.get("valueCodeableConcept"))
+            outcomes |= said_by_words(entry.resource)
+            if Outcome.FAILED in outcomes or Outcome.INDETERMINATE in outcomes:
+                failed = Outcome.FAILED if Outcome.FAILED in outcomes else Outcome.INDETERMINATE
+                return Said(failed, covers=True, note="the panel's overall interpretation says so")
+            if Outcome.DETECTED in outcomes and not discrete:
+                return Said(Outcome.NOT_READABLE, note="the panel is positive, and what was found is not said")
+    return None
 
 
 # --- genomic study (STU4) ---------------------------------------------------------------------------------------------

@@ -103,7 +103,11 @@ def groups(record: Record) -> Iterator[Group]:
             yield Group(observation, (Entry(observation, _derived(record, observation, summaries), observation),))
 
 
-_SIGNS = ("esr1", "esr-1", "strogen receptor 1", "nm_0001", "np_000116", "3467", "2099", "ensg00000091831", "69548-6")
+_SIGNS = (
+    *("esr1", "esr-1", "strogen receptor 1", "nm_0001", "np_000116", "3467", "2099", "ensg00000091831", "69548-6"),
+    *("enst000002062", "ensp000002062", "enst000004409"),
+    *("ctdna", "cfdna", "liquid biops", "guardant", "foundationone", "cell-free"),
+)
 
 
 def _may_concern(observation: Json) -> bool:

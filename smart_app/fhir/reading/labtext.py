@@ -114,6 +114,10 @@ _BARE = re.compile(
 )
 
 
+_WITH_AMOUNT = re.compile(
+    r"[\s,(:=-]*(?:\b(?:VAF|MAF|AF|(?:variant |mutant )?allele (?:fraction|frequency))\b[\s:=]*)?[<>~]?\s*[0-9][0-9.,]*\s?%[\s)]*",
+    re.I,
+)
 _GENES = re.compile(r"\A\W*(?:all )?(?:panel )?genes\s*[:=(]", re.I)
 _UNREAD_NOTATION = re.compile(r"\b[pc]\.\S|[0-9]\s?%")
 
@@ -305,7 +309,7 @@ class _Reader:
         if talk:
             return
         about = bool(re.search(rf"\b(?:{lw.VARIANT})\b", words, re.I))
-        bare = bool(_BARE.match(words))
+        bare = bool(_BARE.match(_WITH_AMOUNT.sub(" ", words)))
         kinds = {p for _, p in poles}
         if any(s.drops for s in spans):
             return
@@ -313,7 +317,13 @@ class _Reader:
             self.negative = self.plainly_negative = True
         elif kinds == {"+"} and (about or bare):
             if not self.negative:
-                self._keep(Finding(sources=(self.source,)), "unnamed")
+                vaf = from_text(words) or Vaf()
+                self._keep(
+                    Finding(
+                        vaf=vaf.fraction, vaf_comparator=vaf.comparator, vaf_text=vaf.shown, sources=(self.source,)
+                    ),
+                    "unnamed",
+                )
             else:
                 self.puzzled = True
         elif kinds == {"!"}:

@@ -6,33 +6,19 @@ from dataclasses import dataclass, replace
 
 from smart_app.codes import Codebook
 from smart_app.domain.facts import Draw, Finding, OrderedDraw, Outcome, Source, Standing, WithdrawnResult
-from smart_app.fhir.reading.esr1_context import (
-    accession_of,
-    assay_of,
-    dated,
-    effective,
-    identifiers_of,
-    shown_name,
-)
+from smart_app.fhir.reading.esr1_context import accession_of, assay_of, dated, effective, identifiers_of, shown_name
 from smart_app.fhir.reading.esr1_documents import read_document, replaced_documents
 from smart_app.fhir.reading.esr1_orders import ordered_draws
-from smart_app.fhir.reading.esr1_reports import (
-    GENETIC,
-    about_esr1,
-    link_of,
-    names_liquid,
-    opaque,
-    own_words,
-    study_coverage,
-)
+from smart_app.fhir.reading.esr1_reports import about_esr1, link_of, overall, own_words, study_coverage
 from smart_app.fhir.reading.esr1_shape import wrong_parts
 from smart_app.fhir.reading.esr1_tree import Group, groups, status_of, unique
+from smart_app.fhir.reading.esr1_unread import elsewhere, to_be_opened
 from smart_app.fhir.reading.labtext import ESR1
 from smart_app.fhir.reading.merge import Told, merge_told
 from smart_app.fhir.reading.record import Json, Record, codings, items, reference_of, source_of, text, words
 from smart_app.fhir.reading.specimens import identity, kind_of_specimen, specimens_of
 from smart_app.fhir.reading.vaf import limit_of_detection
-from smart_app.fhir.reading.variants import Said, combined, is_implication, read_observation
+from smart_app.fhir.reading.variants import Said, combined, read_observation
 
 __all__ = ["Results", "read_results"]
 
@@ -109,6 +95,7 @@ def _read_group(
                 discrete = True
                 continue
             _note_wrong_parts(record, entry.resource, entry.home)
+            said = said or elsewhere(entry.resource)
             if said is None:
                 continue
             gone = next((g for r in entry.chain if (g := _GONE.get(status_of(r)))), None)
@@ -120,7 +107,7 @@ def _read_group(
         return
     if group.report:
         _note_wrong_parts(record, group.anchor, group.anchor)
-    own = own_words(group, any(s.said.outcome is not None for s in stated))
+    own = own_words(record, group, any(s.said.outcome is not None for s in stated))
     if whole_gone is not None:
         alone = not any(id(e.resource) not in alive for e in group.entries)
         if group.report and alone and (own is not None or about_esr1(group.anchor)):
@@ -136,18 +123,21 @@ def _read_group(
         answers.append(_Told(studied, (*chain, *procedures), source_of(group.anchor)))
     inferred = False
     if not answers:
+        whole = overall(group, discrete)
         regions = [s for s in stated if s.said.covers and _is_region(s.chain[0])]
         if regions:
             answers, inferred = [replace(s, said=Said(Outcome.NOT_DETECTED, covers=True)) for s in regions], True
         elif studied is not None and not group.missing:
             negative = Said(Outcome.NOT_DETECTED, covers=True)
             answers, inferred = [_Told(negative, (*chain, *procedures), source_of(group.anchor))], True
+        if answers and whole is not None:
+            answers, inferred = [replace(s, said=whole) for s in answers], False
     if inferred and group.missing:
         missing = f"{group.missing} member{'s' if group.missing > 1 else ''} of the report could not be read"
         record.notes.aside("report.member_missing", missing, group.anchor)
         answers = [replace(s, said=Said(Outcome.NOT_READABLE, note=missing)) for s in answers]
     if not answers:
-        answers = _to_be_opened(record, group, discrete, stated, own)
+        answers = _without_answer(record, group, discrete, stated, own)
     for part in _by_specimen(record, answers, studied_specimens):
         told.append(_draw(record, group, part, studied_specimens, inferred))
 
@@ -162,16 +152,11 @@ def _note_wrong_parts(record: Record, resource: Json, home: Json) -> None:
             record.notes.aside("entry.part_malformed", why, home)
 
 
-def _to_be_opened(record: Record, group: Group, discrete: bool, stated: list[_Told], own: Said | None) -> list[_Told]:
+def _without_answer(record: Record, group: Group, discrete: bool, stated: list[_Told], own: Said | None) -> list[_Told]:
     """A report that a person can open and the app cannot read; words about ESR1 that tell no result are set aside."""
     anchor = group.anchor
-    if group.report and not is_implication(anchor):
-        unopened = any(opaque(a) for a in items(anchor.get("presentedForm")))
-        named = _named(record, anchor)
-        unread = about_esr1(anchor) and (group.missing > 0 or not group.entries) and own is None
-        if not discrete and not stated and ((unopened and named) or unread or (group.missing and named)):
-            note = "A report that a person can open; the app cannot read it."
-            return [_Told(Said(Outcome.NOT_READABLE, note=note), (anchor,), source_of(anchor), own=True)]
+    if not stated and (unread := to_be_opened(record, group, discrete, own)) is not None:
+        return [_Told(unread, (anchor,), source_of(anchor), own=True)]
     if own is not None and own.outcome is None:
         stated = [*stated, _Told(own, (anchor,), source_of(anchor), own=True)]
     for one in stated:
@@ -179,20 +164,6 @@ def _to_be_opened(record: Record, group: Group, discrete: bool, stated: list[_To
             why = "names ESR1 as what the test covers, or in passing, and tells no result"
             record.notes.aside("esr1.no_result", why, one.chain[0])
     return []
-
-
-def _named(record: Record, report: Json) -> bool:
-    """The report's name, attachments or specimen say ctDNA, liquid biopsy or ESR1."""
-    forms = items(report.get("presentedForm"))
-    titles = " ".join(text(a.get("title")) or "" for a in forms)
-    codes = " ".join(code for _, code, _ in codings(report.get("code")))
-    said = f"{words(report.get('code'))} {titles} {text(report.get('conclusion')) or ''}"
-    people = " ".join(text(p.get("display")) or "" for p in items(report.get("performer")))
-    kinds = " ".join(f"{words(c)} {' '.join(code for _, code, _ in codings(c))}" for c in items(report.get("category")))
-    genetic = bool(GENETIC.search(f"{said} {codes} {kinds}")) or " GE" in f" {kinds}"
-    specimens = specimens_of(record, report)
-    plasma = kind_of_specimen(specimens, "").value == "plasma"
-    return bool(ESR1.search(said)) or names_liquid(said) or (genetic and (names_liquid(people) or plasma))
 
 
 def _is_region(resource: Json) -> bool:

@@ -39,6 +39,24 @@ _OTHER_TIME = re.compile(
 )
 
 
+# tests of cell-free DNA that look at no gene of the tumour by name: residual disease, prenatal, transplant
+_NO_GENES = re.compile(
+    r"signatera|guardant ?(?:reveal|shield)|\bMRD\b|residual disease|navdx|\bradar\b|pre-?natal|f(?:o)?etal|aneuploid|trisom|\bNIPT\b|"
+    r"donor[- ]derived|transplant|allosure|prospera",
+    re.I,
+)
+_VENDOR = re.compile(
+    r"guardant(?! ?(?:reveal|shield|360 ?tissue))|foundation ?one ?(?:liquid|® ?liquid)|f1 ?l ?cdx|tempus xf|resolution ctdx|inivata|"
+    r"caris assure|therascreen esr1|plasma ?select|signal ?genetics ct",
+    re.I,
+)
+
+
+def names_liquid(said: str) -> bool:
+    """Whether words name a ctDNA test of tumour genes, or a laboratory that does nothing else."""
+    return bool(CTDNA.search(said) or _VENDOR.search(said)) and not _NO_GENES.search(said)
+
+
 def from_words(said: str) -> Specimen:
     """Words of a test's or specimen's name. "Liquid biopsy" is plasma, "biopsy" is tissue; both is neither."""
     liquid, tissue = LIQUID.search(said), _TISSUE.search(_LIQUID_BIOPSY.sub(" ", said))

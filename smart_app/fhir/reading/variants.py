@@ -266,6 +266,12 @@ def _flagged(resource: Json) -> Outcome | None:
     return found.pop() if len(found) == 1 else None
 
 
+def said_by_words(resource: Json) -> set[Outcome]:
+    """The outcome that the text of a value says."""
+    said = text(resource.get("valueString")) or text(obj(resource.get("valueCodeableConcept")).get("text"))
+    return _word_outcome(said, Source(""))
+
+
 def _word_outcome(value: str | None, source: Source) -> set[Outcome]:
     reading = read_text(value, source, about_esr1=True) if value else None
     return {reading.outcome} if reading is not None and reading.outcome is not None else set()
@@ -370,16 +376,14 @@ def _inner(loose: list[Json], source: Source, about: About) -> Said | None:
             said = _direct(pseudo, source, {}, _free_text(pseudo), 1)
             found = said if found is None else _both(found, said)
         elif about is About.ESR1 and not OTHER_GENE.search(name):
-            unclear = unclear or Outcome.DETECTED in _said_by(component, source)
+            unclear = unclear or Outcome.DETECTED in _said_by(component)
     if unclear and found is not None and found.outcome is Outcome.NOT_DETECTED:
         return Said(Outcome.NOT_READABLE, covers=True, note="a part that was detected does not say what it is")
     return found
 
 
-def _said_by(component: Json, source: Source) -> set[Outcome]:
-    concept = component.get("valueCodeableConcept")
-    spoken = text(component.get("valueString")) or text(obj(concept).get("text"))
-    return coded_outcomes(concept) | _word_outcome(spoken, source)
+def _said_by(component: Json) -> set[Outcome]:
+    return coded_outcomes(component.get("valueCodeableConcept")) | said_by_words(component)
 
 
 def _with_answer(resource: Json, loose: list[Json]) -> Json:
