@@ -69,7 +69,7 @@ def _query(table: Json, where: str) -> Query:
     if unknown or not set(table.get("parts", ())) <= _PARTS or not text(table.get("type")):
         raise ConfigError(f"{where}: a query is not right: {sorted(unknown) or table}", code="config.plan")
     include, windows = table.get("include", ()), table.get("windows")
-    inherited = {name: table[name] for name in ("parts", "include", "windows") if name in table}
+    inherited: Json = {name: table[name] for name in ("parts", "include", "windows") if name in table}
     return Query(
         type=table["type"],
         parts=tuple(table["parts"]),
