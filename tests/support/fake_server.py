@@ -104,6 +104,7 @@ def fake_server(host: str = "127.0.0.1", prefix: str = "/fhir") -> Iterator[Fake
 
     class Quiet(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 64  # else a burst of connections waits a second for the kernel
 
         def handle_error(self, *_args: object) -> None:
             pass  # a client that gave up is part of the tests
