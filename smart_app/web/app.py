@@ -18,11 +18,13 @@ from smart_app.web import (
     limits,
     log,
     open_server,
+    pick,
     plan,
     security,
     service,
     session,
     timeline,
+    who,
 )
 from smart_app.web.settings import Services, Settings
 
@@ -58,7 +60,8 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Callable[
     session.install(app)
     limits.install(app)
     errors.install(app)
-    for room in (launch, callback, service, open_server, timeline, plan, about):
+    who.install(app)
+    for room in (launch, callback, service, open_server, pick, timeline, plan, about):
         app.register_blueprint(room.blueprint)
     session.check_routes(app)
     return app

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ from smart_app.smart.bearer import Tokens
 from smart_app.smart.idtoken import JwksCache
 from smart_app.smart.issuers import Issuer, Issuers
 from smart_app.smart.launches import Launch, Launches
+from smart_app.smart.statements import Statements
 from smart_app.smart.store import SqliteStore, Store, load_keys
 
 
@@ -64,6 +66,7 @@ class Services:
     settings: Settings
     gate: Gate
     clock: Callable[[], float] = time.time  # seconds since 1970: how old launches and tokens are
+    asking: dict[str, threading.Thread] = field(default_factory=dict)  # by launch: its extras are being looked up
 
     @cached_property
     def store(self) -> Store:
@@ -80,6 +83,10 @@ class Services:
     @cached_property
     def jwks(self) -> JwksCache:
         return JwksCache(self.gate)
+
+    @cached_property
+    def statements(self) -> Statements:
+        return Statements(self.gate)
 
     @cached_property
     def codebooks(self) -> dict[str, Codebook]:
