@@ -12,6 +12,7 @@ from smart_app.fhir.gate import Gate
 from smart_app.smart.keys import load_key_set
 from smart_app.web import (
     about,
+    audit,
     callback,
     errors,
     launch,
@@ -60,6 +61,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Callable[
     session.install(app)
     limits.install(app)
     errors.install(app)
+    audit.install(app)
     who.install(app)
     for room in (launch, callback, service, open_server, pick, timeline, plan, about):
         app.register_blueprint(room.blueprint)

@@ -13,7 +13,7 @@ from smart_app.smart.issuers import Issuer
 from smart_app.smart.launches import Pending, fhir_id
 from smart_app.smart.scopes import may_search
 from smart_app.smart.tokens import as_stored, granted_scopes, token_request
-from smart_app.web import pick
+from smart_app.web import audit, pick
 from smart_app.web.session import LOGIN, SESSION, embedded, forget, new_secret, no_cookie, remember, secret_of
 from smart_app.web.settings import services
 from smart_app.web.who import look_up, user_of
@@ -101,6 +101,7 @@ def _open(issuer: Issuer, pending: Pending, answer: dict[str, Any], state: str) 
     services().launches.open(made, token, state)
     look_up(made, token["access"], context.style_url)
     remember(SESSION, made.id, secret)
+    audit.opened(made)
     return redirect(f"/s/{made.id}/{INTENTS.get(made.intent or '', '')}")
 
 

@@ -20,6 +20,7 @@ from smart_app.fhir.client import FhirClient, Response, expect
 from smart_app.fhir.reading.record import Json, items, text
 from smart_app.smart.issuers import Issuer
 from smart_app.smart.launches import PENDING_SECONDS, Launch, digest, fhir_id
+from smart_app.web import audit
 from smart_app.web.chart import PatientBanner, banner_of
 from smart_app.web.csrf import check_form, form_token
 from smart_app.web.session import PICK, SESSION, forget, new_secret, remember, secret_of
@@ -75,6 +76,8 @@ def search(pick_id: str) -> str | tuple[str, int]:
     if answer.status in (403, 404, 405, 415, 501):
         return _page(pick_id, issuer, value, typed=typed, message=_NO_SEARCH), 502
     found, more = _found(answer)
+    user = value["opened"]["user_reference"]
+    services().audit.note("searched", None, issuer=issuer.id, base=issuer.base, user=user, resource="Patient")
     return _page(pick_id, issuer, value, typed=typed, found=found, more=more)
 
 
@@ -126,6 +129,7 @@ def choose(pick_id: str) -> Answer:
     look_up(made, value["token"]["access"], value["style_url"])
     forget(PICK, pick_id)
     remember(SESSION, made.id, secret)
+    audit.opened(made)
     return redirect(f"/s/{made.id}/", 303)
 
 

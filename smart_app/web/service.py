@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as Answer
 
 from smart_app.smart.keys import public_keys
 from smart_app.smart.launches import Launch
+from smart_app.web import audit
 from smart_app.web.session import SESSION, forget
 from smart_app.web.settings import services
 
@@ -53,6 +54,7 @@ def end(launch_id: str) -> Answer:
     sign_out = services().tokens.end_session(current)
     services().tokens.revoke(current)
     services().launches.end(launch_id)
+    audit.ended(current)
     forget(SESSION, launch_id)
     response = Response(render_template("launch/ended.html", sign_out=sign_out))
     # not "cookies": that would end the launches of other tabs as well

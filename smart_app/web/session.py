@@ -90,7 +90,7 @@ def install(app: Flask) -> None:
             abort(405)  # a look ahead must not use up what works once
         launch_id = (request.view_args or {}).get("launch_id")
         if launch_id is not None:
-            g.launch = services().launches.find(launch_id, secret_of(SESSION, launch_id))
+            g.launch = g.visited = services().launches.find(launch_id, secret_of(SESSION, launch_id))
             if request.method not in ("GET", "HEAD", "OPTIONS"):
                 check_post()
 

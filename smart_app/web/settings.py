@@ -20,6 +20,7 @@ from smart_app.errors import ConfigError
 from smart_app.fhir.client import FhirClient
 from smart_app.fhir.gate import Gate, is_loopback
 from smart_app.policies import load_policy
+from smart_app.smart.audit import AuditedClient, AuditTrail
 from smart_app.smart.bearer import Tokens
 from smart_app.smart.idtoken import JwksCache
 from smart_app.smart.issuers import Issuer, Issuers
@@ -85,6 +86,10 @@ class Services:
         return JwksCache(self.gate)
 
     @cached_property
+    def audit(self) -> AuditTrail:
+        return AuditTrail(self.store, self.clock)
+
+    @cached_property
     def statements(self) -> Statements:
         return Statements(self.gate)
 
@@ -97,8 +102,8 @@ class Services:
         return {issuer.id: load_policy(issuer.policy) for issuer in self.settings.issuers}
 
     def client(self, launch: Launch) -> FhirClient:
-        """A FHIR client that holds this launch's token and speaks to its issuer only."""
-        return FhirClient(launch.issuer.base, self.gate, self.tokens.bearer(launch))
+        """A FHIR client that holds this launch's token, speaks to its issuer only, and notes what it writes."""
+        return AuditedClient(launch, self.audit, self.gate, self.tokens.bearer(launch))
 
     def open_client(self, issuer: Issuer) -> FhirClient:
         return FhirClient(issuer.base, self.gate)
