@@ -10,7 +10,7 @@ import sys
 from smart_app import __version__
 from smart_app.errors import AppError
 
-_GROUPS = ("demo", "serve", "open", "patients", "read", "decide", "replay", "evidence", "policy", "keys")
+_GROUPS = ("demo", "serve", "open", "patients", "read", "decide", "replay", "evidence", "policy", "keys", "audit")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -120,6 +120,11 @@ class Tokens:
             finally:
                 self.store.delete("refresh-lock", launch.id)
 
+    def end_session(self, launch: Launch) -> str | None:
+        """Where the user may sign out of the EHR's sign-in as well, where the server offers it."""
+        token = self.store.get("token", launch.id)
+        return token.get("end_session") if token is not None else None
+
     def revoke(self, launch: Launch) -> None:
         """Best effort (RFC 7009): what the server says to it changes nothing here."""
         token = self.store.get("token", launch.id)

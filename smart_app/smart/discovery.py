@@ -33,7 +33,7 @@ class Endpoints:
     def open(self, issuer: Issuer, gate: Gate) -> None:
         """Opens the gate for what the app itself calls; private networks only where the registration trusts them."""
         for url in filter(None, (self.token, self.jwks, self.revocation)):
-            gate.allow(url, private=_trusted(issuer, url) or is_loopback(urlsplit(issuer.base).hostname or ""))
+            gate.allow(url, private=trusted(issuer, url) or is_loopback(urlsplit(issuer.base).hostname or ""))
 
 
 def discover(issuer: Issuer, gate: Gate) -> Endpoints:
@@ -71,7 +71,7 @@ def key_set_of(issuer: Issuer, endpoints: Endpoints, gate: Gate) -> str | None:
     if endpoints.jwks is not None:
         return endpoints.jwks
     named = (endpoints.issuer or issuer.base).rstrip("/")
-    if not _trusted(issuer, named) and origin_of(named) != origin_of(endpoints.token):
+    if not trusted(issuer, named) and origin_of(named) != origin_of(endpoints.token):
         return None
     try:
         document = _fetch(gate, f"{named}/.well-known/openid-configuration") or {}
@@ -80,11 +80,11 @@ def key_set_of(issuer: Issuer, endpoints: Endpoints, gate: Gate) -> str | None:
     found = _endpoint(issuer, document, "jwks_uri")
     if found is None or str(document.get("issuer")).rstrip("/") != named:
         return None
-    gate.allow(found, private=_trusted(issuer, found) or is_loopback(urlsplit(issuer.base).hostname or ""))
+    gate.allow(found, private=trusted(issuer, found) or is_loopback(urlsplit(issuer.base).hostname or ""))
     return found
 
 
-def _trusted(issuer: Issuer, url: str) -> bool:
+def trusted(issuer: Issuer, url: str) -> bool:
     """The issuer's own origin, or one that the registration pins."""
     return origin_of(url) in {origin_of(o) for o in (issuer.base, *issuer.authorization_origins)}
 
@@ -149,6 +149,6 @@ def _endpoint(issuer: Issuer, document: dict[str, Any], name: str) -> str | None
     local = is_loopback(parts.hostname or "") and is_loopback(urlsplit(issuer.base).hostname or "")
     if parts.fragment or (parts.scheme != "https" and not local):
         raise LaunchError("The EHR names a sign-in address without https.", code="discovery.insecure")
-    if issuer.authorization_origins and not _trusted(issuer, url):
+    if issuer.authorization_origins and not trusted(issuer, url):
         raise LaunchError("The EHR names a sign-in server that is not registered.", code="discovery.other_origin")
     return url

@@ -17,6 +17,7 @@
     codes = "codes.toml"                        # a site's own drug codes
     authorization_origins = ["https://login.example.org"]  # optional: pins where sign-in may happen
     offline = true                              # ask for offline_access; without it only online_access, where announced
+    authorize_post = true                       # send the sign-in request by POST, where the server announces that
 
 ``auth = "none"`` registers an open test server: no sign-in, a banner on every page. ``docs/issuers.md`` says more.
 """
@@ -58,6 +59,7 @@ class Issuer:
     codes: Path | None = None
     authorization_origins: tuple[str, ...] = ()
     offline: bool = False
+    authorize_post: bool = False
 
     @property
     def open_server(self) -> bool:
@@ -87,7 +89,7 @@ class Issuers:
 _TEXTS = {"id", "name", "base", "auth", "client_id", "policy", "timezone", "region", "plan"}
 _FILES = {"client_secret_file", "key_file", "codes"}
 _LISTS = {"scopes", "frame_ancestors", "authorization_origins"}
-_FLAGS = {"offline"}
+_FLAGS = {"offline", "authorize_post"}
 _KNOWN = _TEXTS | _FILES | _LISTS | _FLAGS | {"client_secret_env"}
 
 
@@ -180,6 +182,7 @@ def _issuer(file: Path, raw: str, entry: dict[str, Any], number: int) -> Issuer:
         codes=file.parent / entry["codes"] if "codes" in entry else None,
         authorization_origins=tuple(entry.get("authorization_origins", ())),
         offline=entry.get("offline", False),
+        authorize_post=entry.get("authorize_post", False),
     )
 
 

@@ -7,7 +7,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from smart_app.errors import LaunchError
@@ -18,6 +18,7 @@ from smart_app.smart.store import Store
 PENDING_SECONDS = 600.0  # a sign-in that takes longer starts again
 IDLE_SECONDS = 900.0
 ABSOLUTE_SECONDS = 8 * 3600.0
+_SEEN = 15.0  # seconds within which a further page does not count as seen anew: not every page needs a write
 
 
 # FHIR R4 ids, and the underscore that some servers use; anything else is no id and goes into no address
@@ -64,12 +65,25 @@ class Launch:
     scopes_asked: tuple[str, ...] = ()
     scopes_granted: tuple[str, ...] | None = None
     need_patient_banner: bool = True
+    intent: str | None = None
+    tenant: str | None = None
+    opened_from: tuple[str, ...] = ()  # Type/id of what the EHR had open
+    style: str = ""  # checked CSS in the EHR's colours
     created: float = 0.0
     last_seen: float = 0.0
 
     @property
     def open_server(self) -> bool:
         return self.issuer.open_server
+
+    @property
+    def ends_idle(self) -> float:
+        """When it ends unless a page is opened before, in seconds since 1970."""
+        return min(self.last_seen + IDLE_SECONDS, self.ends_at_last)
+
+    @property
+    def ends_at_last(self) -> float:
+        return self.created + ABSOLUTE_SECONDS
 
 
 @dataclass(slots=True)
@@ -155,14 +169,24 @@ class Launches:
         if now - value["last_seen"] > IDLE_SECONDS or now - value["created"] > ABSOLUTE_SECONDS:
             self.end(launch_id)
             raise LaunchError("This session ended because it was not used.", code="session.idle")
-        if now - value["last_seen"] > 15:
+        if now - value["last_seen"] > _SEEN:
             value["last_seen"] = now
             if not self.store.replace("launch", launch_id, value, ABSOLUTE_SECONDS):
                 raise LaunchError("This session has ended.", code="session.ended")
-        return _from_value(value, issuer)
+        return _from_value({**value, **(self.store.get("extras", launch_id) or {})}, issuer)
+
+    def add_extras(self, launch_id: str, extras: dict[str, Any]) -> None:
+        """What was learnt after opening (``user_name``, ``style``): apart from the record, which pages write to."""
+        with_before = {**(self.store.get("extras", launch_id) or {}), **extras}
+        if self.store.get("launch", launch_id) is not None:
+            self.store.put("extras", launch_id, with_before, ABSOLUTE_SECONDS)
+
+    def with_extras(self, launch: Launch) -> Launch:
+        return replace(launch, **(self.store.get("extras", launch.id) or {}))
 
     def end(self, launch_id: str) -> None:
         self.store.delete("token", launch_id)
+        self.store.delete("extras", launch_id)
         self.store.delete("launch", launch_id)
 
 
@@ -176,6 +200,10 @@ _KEPT = (
     "scopes_asked",
     "scopes_granted",
     "need_patient_banner",
+    "intent",
+    "tenant",
+    "opened_from",
+    "style",
     "created",
     "last_seen",
 )

@@ -40,13 +40,17 @@ def scopes_for(issuer: Issuer, endpoints: Endpoints, *, ehr_launch: bool) -> tup
             s.endswith((".rs", ".cruds")) for s in endpoints.scopes
         )
     read, write = ("rs", "cu") if second else ("read", "write")
+    # a server that lists what it can do, and among it no patient for a standalone launch: the app's own picker asks
+    listed = endpoints.capabilities
+    picks = not ehr_launch and "permission-user" in listed and "context-standalone-patient" not in listed
+    whose = "user" if picks else "patient"
     found = [context, "openid", "fhirUser"]
     if issuer.offline:
         found.append("offline_access")
     elif "permission-online" in endpoints.capabilities:
         found.append("online_access")  # a visit outlasts the token of some EHRs (570 s), and this ends with the EHR's
-    found += [f"patient/{kind}.{read}" for kind in READ]
-    found += [f"patient/{kind}.{write}" for kind in WRITE]
+    found += [f"{whose}/{kind}.{read}" for kind in READ]
+    found += [f"{whose}/{kind}.{write}" for kind in WRITE]
     return tuple(found)
 
 
@@ -59,5 +63,20 @@ def may_write(scopes: tuple[str, ...] | None, kind: str, access: str) -> bool:
         name, _, letters = rest.partition("?")[0].partition(".")
         covers = context in ("patient", "user", "system") and name in (kind, "*")
         if covers and (letters in ("write", "*") or (access in letters and set(letters) <= set("cruds"))):
+            return True
+    return False
+
+
+def may_search(scopes: tuple[str, ...]) -> bool:
+    """Whether a token that names no patient may look for one: SMART's ``patient/`` scopes mean nothing without one."""
+    for scope in scopes:
+        context, _, rest = scope.partition("/")
+        name, _, letters = rest.partition("?")[0].partition(".")
+        old = letters in ("read", "*")
+        if (
+            context in ("user", "system")
+            and name in ("Patient", "*")
+            and (old or {"r", "s"} <= set(letters) <= set("cruds"))
+        ):
             return True
     return False

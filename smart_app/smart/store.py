@@ -40,6 +40,8 @@ class Store(Protocol):
         """Gets and deletes in one step: of two callers only one gets it."""
 
     def delete(self, kind: str, key: str) -> None: ...
+    def all(self, kind: str) -> Iterator[tuple[str, Value]]:
+        """Every living record of a kind, in the order of the keys."""
 
 
 def load_keys(file: Path) -> MultiFernet:
@@ -80,6 +82,7 @@ class SqliteStore:
                 "CREATE TABLE IF NOT EXISTS record (kind TEXT, key TEXT, value BLOB, expires REAL, "
                 "PRIMARY KEY (kind, key)) WITHOUT ROWID"
             )
+            db.execute("CREATE INDEX IF NOT EXISTS record_expires ON record (expires)")
 
     def _connection(self) -> sqlite3.Connection:
         db: sqlite3.Connection | None = getattr(self._local, "db", None)
@@ -145,6 +148,25 @@ class SqliteStore:
             .fetchone()
         )
         return self._open(row)
+
+    def all(self, kind: str) -> Iterator[tuple[str, Value]]:
+        last = ""
+        while True:  # in parts: a long list must hold up no writer and fill no memory
+            rows = (
+                self._connection()
+                .execute(
+                    "SELECT key, value FROM record WHERE kind = ? AND key > ? AND expires > ? ORDER BY key LIMIT 500",
+                    (kind, last, self._clock()),
+                )
+                .fetchall()
+            )
+            if not rows:
+                return
+            for key, sealed in rows:
+                value = self._open((sealed,))
+                if value is not None:
+                    yield key, value
+            last = rows[-1][0]
 
     def take(self, kind: str, key: str) -> Value | None:
         with self._transaction() as db:

@@ -77,6 +77,7 @@ def as_stored(
         "renew": now + max(seconds - 60, seconds * 0.6) if seconds is not None else None,
         "token_endpoint": endpoints.token,
         "revocation": endpoints.revocation,
+        "end_session": endpoints.end_session,
         "signing_algorithms": list(endpoints.signing_algorithms),
     }
 

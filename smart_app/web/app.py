@@ -12,17 +12,20 @@ from smart_app.fhir.gate import Gate
 from smart_app.smart.keys import load_key_set
 from smart_app.web import (
     about,
+    audit,
     callback,
     errors,
     launch,
     limits,
     log,
     open_server,
+    pick,
     plan,
     security,
     service,
     session,
     timeline,
+    who,
 )
 from smart_app.web.settings import Services, Settings
 
@@ -58,7 +61,9 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Callable[
     session.install(app)
     limits.install(app)
     errors.install(app)
-    for room in (launch, callback, service, open_server, timeline, plan, about):
+    audit.install(app)
+    who.install(app)
+    for room in (launch, callback, service, open_server, pick, timeline, plan, about):
         app.register_blueprint(room.blueprint)
     session.check_routes(app)
     return app

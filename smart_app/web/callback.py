@@ -8,12 +8,15 @@ from flask import Blueprint, g, redirect, render_template, request
 from werkzeug.wrappers import Response as Answer
 
 from smart_app.errors import LaunchError
+from smart_app.smart.context import INTENTS, context_of
 from smart_app.smart.issuers import Issuer
-from smart_app.smart.launches import Launch, Pending, fhir_id
+from smart_app.smart.launches import Pending, fhir_id
+from smart_app.smart.scopes import may_search
 from smart_app.smart.tokens import as_stored, granted_scopes, token_request
+from smart_app.web import audit, pick
 from smart_app.web.session import LOGIN, SESSION, embedded, forget, new_secret, no_cookie, remember, secret_of
 from smart_app.web.settings import services
-from smart_app.web.who import user_name, user_of
+from smart_app.web.who import look_up, user_of
 
 blueprint = Blueprint("callback", __name__)
 _ONE_EACH = ("state", "code", "iss", "error")
@@ -59,36 +62,47 @@ def callback() -> Answer | str | tuple[str, int]:
         "redirect_uri": pending.redirect_uri,
         "code_verifier": pending.verifier,
     }
+    services().statements.warm(issuer.base)
     answer = token_request(issuer, pending.endpoints, services().gate, form)
-    made = _open(issuer, pending, answer, state)
-    return redirect(f"/s/{made.id}/")
+    return _open(issuer, pending, answer, state)
 
 
-def _open(issuer: Issuer, pending: Pending, answer: dict[str, Any], state: str) -> Launch:
-    patient = fhir_id(answer.get("patient"))
-    if patient is None:
+def _open(issuer: Issuer, pending: Pending, answer: dict[str, Any], state: str) -> Answer:
+    """The launch's first page; where a standalone sign-in named nobody and the scopes allow it, the patient picker."""
+    patient, granted = fhir_id(answer.get("patient")), granted_scopes(answer, pending.scopes)
+    picks = pending.standalone and answer.get("patient") is None and may_search(granted)
+    if patient is None and not picks:
         raise LaunchError(
             "The EHR did not say which patient is open, so nothing is shown.",
             code="launch.no_patient",
             advice="Open a patient's chart in the EHR and launch the app from there.",
         )
     token = as_stored(answer, pending.endpoints, services().clock())
-    user = user_of(issuer, pending, answer)
+    user, context = user_of(issuer, pending, answer), context_of(answer, issuer)
+    opened = {
+        "user_reference": user,
+        "scopes_asked": pending.scopes,
+        "scopes_granted": granted,
+        "intent": context.intent,
+        "tenant": context.tenant,
+    }
+    if patient is None:
+        return pick.begin(issuer, opened, token, context.style_url)
     secret = new_secret()
     made = services().launches.new(
         issuer,
         patient,
         secret,
-        encounter_id=fhir_id(answer.get("encounter")),
-        user_reference=user,
-        user_name=user_name(issuer, user, token["access"]) if user is not None else None,
-        scopes_asked=pending.scopes,
-        scopes_granted=granted_scopes(answer, pending.scopes),
-        need_patient_banner=answer.get("need_patient_banner") is not False,
+        encounter_id=context.encounter_id,
+        need_patient_banner=context.need_patient_banner,
+        opened_from=context.opened_from,
+        **opened,
     )
     services().launches.open(made, token, state)
+    look_up(made, token["access"], context.style_url)
     remember(SESSION, made.id, secret)
-    return made
+    audit.opened(made)
+    return redirect(f"/s/{made.id}/{INTENTS.get(made.intent or '', '')}")
 
 
 def _check_sender(issuer: Issuer, pending: Pending) -> None:

@@ -52,6 +52,7 @@ def read_view(launch: Launch) -> ChartView:
         services().client(launch),
         launch.patient_id,
         issuer.plan,
+        capabilities=services().statements.of(issuer.base),
         scopes_asked=launch.scopes_asked,
         scopes_granted=launch.scopes_granted,
     )

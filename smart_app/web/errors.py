@@ -35,7 +35,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(AppError)
     def known(error: AppError) -> tuple[str, int]:
-        family = error.code.split(".")[0]
+        family, g.error_code = error.code.split(".")[0], error.code
         log.warning("error", extra={"code": error.code})
         advice = error.advice or _ADVICE.get(family, "Try again. If it happens again, tell whoever runs the app.")
         title = "The EHR could not be read" if isinstance(error, FhirError) else "This did not work"

@@ -10,6 +10,7 @@ from flask import Blueprint, g, redirect, render_template, request
 from werkzeug.wrappers import Response as Answer
 
 from smart_app.errors import LaunchError
+from smart_app.fhir.gate import origin_of
 from smart_app.smart.discovery import Endpoints, discover
 from smart_app.smart.issuers import Issuer
 from smart_app.smart.launches import Pending, digest
@@ -19,10 +20,11 @@ from smart_app.web.session import LOGIN, canonical, new_secret, remember
 from smart_app.web.settings import services
 
 blueprint = Blueprint("launch", __name__)
+LONGEST_URL = 4000  # characters; a longer request goes by POST where the server takes one
 
 
 @blueprint.get("/launch")
-def begin() -> Answer | tuple[str, int]:
+def begin() -> Answer | str | tuple[str, int]:
     """Sends the browser to the EHR's sign-in; for an unregistered ``iss`` no request leaves the app."""
     elsewhere = canonical()
     if elsewhere is not None:
@@ -41,10 +43,22 @@ def begin() -> Answer | tuple[str, int]:
     endpoints = discover(issuer, services().gate)
     if endpoints.jwks is not None:
         threading.Thread(target=services().jwks.warm, args=(endpoints.jwks,), daemon=True).start()
-    return redirect(_sign_in(issuer, endpoints, context[0] if context else None))
+    query = _sign_in(issuer, endpoints, context[0] if context else None)
+    parts = urlsplit(endpoints.authorize)
+    # an endpoint may carry a query of its own; nothing may stand there twice (RFC 6749, 3.1)
+    own = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if k not in {*query, "launch"}]
+    url = urlunsplit(parts._replace(query=urlencode([*own, *query.items()])))
+    by_post = "authorize-post" in endpoints.capabilities and (issuer.authorize_post or len(url) > LONGEST_URL)
+    if not by_post:
+        return redirect(url)
+    # browsers check where a form's redirects lead, too: to the sign-in, to what it is pinned to, and back here
+    g.form_action = (origin_of(endpoints.authorize), *issuer.authorization_origins)
+    return render_template(
+        "launch/post.html", action=urlunsplit(parts._replace(query="")), fields=[*own, *query.items()]
+    )
 
 
-def _sign_in(issuer: Issuer, endpoints: Endpoints, context: str | None) -> str:
+def _sign_in(issuer: Issuer, endpoints: Endpoints, context: str | None) -> dict[str, str]:
     """The authorization request (RFC 6749, 4.1.1), and its other half kept for the callback."""
     state, secret = secrets.token_urlsafe(32), new_secret()
     pending = Pending(
@@ -72,7 +86,4 @@ def _sign_in(issuer: Issuer, endpoints: Endpoints, context: str | None) -> str:
     }
     if context is not None:
         query["launch"] = context
-    parts = urlsplit(endpoints.authorize)
-    # an endpoint may carry a query of its own; nothing may stand there twice (RFC 6749, 3.1)
-    own = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if k not in {*query, "launch"}]
-    return urlunsplit(parts._replace(query=urlencode([*own, *query.items()])))
+    return query

@@ -16,7 +16,12 @@ WINDOW = 60.0
 # a whole hospital may come from one address; the loopback is one machine's own tests
 LAUNCHES, LOCAL_LAUNCHES = 600, 20_000
 WRITES = 60  # a minute and a launch
-_MEASURED = {"launch.begin": "launch", "callback.callback": "callback", "open_server.choose": "launch"}
+_MEASURED = {
+    "launch.begin": "launch",
+    "callback.callback": "callback",
+    "open_server.choose": "launch",
+    "pick.search": "search",
+}
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from smart_app.fhir.client import expect
 from smart_app.fhir.reading.record import Json, items, text
 from smart_app.smart.issuers import Issuer
 from smart_app.smart.launches import digest, fhir_id
+from smart_app.web import audit
 from smart_app.web.csrf import check_own
 from smart_app.web.session import SESSION, canonical, new_secret, remember
 from smart_app.web.settings import services
@@ -89,6 +90,7 @@ def _opened(issuer: Issuer, patient: str) -> Answer:
     made = services().launches.new(issuer, patient, secret)
     services().launches.open(made, None)
     remember(SESSION, made.id, secret)
+    audit.opened(made)
     return redirect(f"/s/{made.id}/", 303)
 
 

@@ -14,7 +14,7 @@ CSP: dict[str, tuple[str, str]] = {
     "style-src": ("'self'", "our one style sheet"),
     "script-src": ("'self'", "our one small script; the app works without it"),
     "img-src": ("'self'", "our icon; the timeline is inline SVG"),
-    "form-action": ("'self'", "forms are sent to the app only"),
+    "form-action": ("'self'", "forms are sent to the app only, and by one page to the sign-in that it names"),
     "base-uri": ("'none'", "no page may move its relative links"),
 }
 
@@ -28,8 +28,9 @@ FIXED = {
 }
 
 
-def content_security_policy(frame_ancestors: tuple[str, ...]) -> str:
-    parts = [f"{name} {value}" for name, (value, _why) in CSP.items()]
+def content_security_policy(frame_ancestors: tuple[str, ...], form_action: tuple[str, ...] = ()) -> str:
+    more = {"form-action": form_action}
+    parts = [" ".join([name, value, *more.get(name, ())]) for name, (value, _why) in CSP.items()]
     return "; ".join([*parts, "frame-ancestors " + (" ".join(frame_ancestors) or "'none'")])
 
 
@@ -45,7 +46,7 @@ def install(app: Flask) -> None:
         else:  # a page about no patient: any registered EHR may frame it, so that its words are seen
             registered = services().settings.issuers
             ancestors = tuple(sorted({origin for one in registered for origin in one.frame_ancestors}))
-        response.headers["Content-Security-Policy"] = content_security_policy(ancestors)
+        response.headers["Content-Security-Policy"] = content_security_policy(ancestors, g.get("form_action", ()))
         for name, value in FIXED.items():
             response.headers[name] = value
         if request.path.startswith("/static/") and request.method == "GET" and response.status_code in (200, 304):

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as Answer
 
 from smart_app.smart.keys import public_keys
 from smart_app.smart.launches import Launch
+from smart_app.web import audit
 from smart_app.web.session import SESSION, forget
 from smart_app.web.settings import services
 
@@ -38,15 +39,24 @@ def readyz() -> tuple[Response, int]:
     return jsonify({"status": "ready" if ready else "the store does not answer"}), 200 if ready else 503
 
 
+@blueprint.get("/s/<launch_id>/style.css")
+def style(launch_id: str) -> Response:  # noqa: ARG001 - the guard used it
+    """The EHR's colours and sizes, as far as they were taken over."""
+    current: Launch = g.launch
+    return Response(current.style, content_type="text/css; charset=utf-8")
+
+
 @blueprint.post("/s/<launch_id>/end")
 def end(launch_id: str) -> Answer:
     """Ends the launch here and, where offered, its tokens at the EHR's authorization server. Other launches go on."""
     current: Launch = g.pop("launch")
     g.issuer = current.issuer
+    sign_out = services().tokens.end_session(current)
     services().tokens.revoke(current)
     services().launches.end(launch_id)
+    audit.ended(current)
     forget(SESSION, launch_id)
-    response = Response(render_template("launch/ended.html"))
+    response = Response(render_template("launch/ended.html", sign_out=sign_out))
     # not "cookies": that would end the launches of other tabs as well
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response

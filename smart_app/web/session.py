@@ -18,7 +18,7 @@ from smart_app.smart.launches import ABSOLUTE_SECONDS, PENDING_SECONDS, digest
 from smart_app.web.csrf import check_post
 from smart_app.web.settings import services
 
-LOGIN, SESSION = "login", "s"
+LOGIN, PICK, SESSION = "login", "pick", "s"
 KEPT = 40  # launches that one browser may hold; older ones give way, or the Cookie header grows without end
 _SECURE_PREFIX, _LOCAL_PREFIX = "__Host-esr1-", "esr1-local-"
 _FRAMES = ("iframe", "frame", "embed", "object", "fencedframe")
@@ -90,7 +90,7 @@ def install(app: Flask) -> None:
             abort(405)  # a look ahead must not use up what works once
         launch_id = (request.view_args or {}).get("launch_id")
         if launch_id is not None:
-            g.launch = services().launches.find(launch_id, secret_of(SESSION, launch_id))
+            g.launch = g.visited = services().launches.find(launch_id, secret_of(SESSION, launch_id))
             if request.method not in ("GET", "HEAD", "OPTIONS"):
                 check_post()
 
@@ -126,7 +126,8 @@ def _outdated() -> list[str]:
     made.sort(reverse=True)
     sessions = [name for _, name in made if name.startswith(f"{SESSION}-")]
     old = {name for when, name in made if when < now - ABSOLUTE_SECONDS}
-    logins = {name for when, name in made if name.startswith(f"{LOGIN}-") and when < now - PENDING_SECONDS}
+    passing = (f"{LOGIN}-", f"{PICK}-")
+    logins = {name for when, name in made if name.startswith(passing) and when < now - PENDING_SECONDS}
     return sorted({*old, *logins, *sessions[KEPT - 1 :]})
 
 

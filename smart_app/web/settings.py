@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +20,12 @@ from smart_app.errors import ConfigError
 from smart_app.fhir.client import FhirClient
 from smart_app.fhir.gate import Gate, is_loopback
 from smart_app.policies import load_policy
+from smart_app.smart.audit import AuditedClient, AuditTrail
 from smart_app.smart.bearer import Tokens
 from smart_app.smart.idtoken import JwksCache
 from smart_app.smart.issuers import Issuer, Issuers
 from smart_app.smart.launches import Launch, Launches
+from smart_app.smart.statements import Statements
 from smart_app.smart.store import SqliteStore, Store, load_keys
 
 
@@ -64,6 +67,7 @@ class Services:
     settings: Settings
     gate: Gate
     clock: Callable[[], float] = time.time  # seconds since 1970: how old launches and tokens are
+    asking: dict[str, threading.Thread] = field(default_factory=dict)  # by launch: its extras are being looked up
 
     @cached_property
     def store(self) -> Store:
@@ -82,6 +86,14 @@ class Services:
         return JwksCache(self.gate)
 
     @cached_property
+    def audit(self) -> AuditTrail:
+        return AuditTrail(self.store, self.clock)
+
+    @cached_property
+    def statements(self) -> Statements:
+        return Statements(self.gate)
+
+    @cached_property
     def codebooks(self) -> dict[str, Codebook]:
         return {issuer.id: load_codebook(issuer.codes) for issuer in self.settings.issuers}
 
@@ -90,8 +102,8 @@ class Services:
         return {issuer.id: load_policy(issuer.policy) for issuer in self.settings.issuers}
 
     def client(self, launch: Launch) -> FhirClient:
-        """A FHIR client that holds this launch's token and speaks to its issuer only."""
-        return FhirClient(launch.issuer.base, self.gate, self.tokens.bearer(launch))
+        """A FHIR client that holds this launch's token, speaks to its issuer only, and notes what it writes."""
+        return AuditedClient(launch, self.audit, self.gate, self.tokens.bearer(launch))
 
     def open_client(self, issuer: Issuer) -> FhirClient:
         return FhirClient(issuer.base, self.gate)

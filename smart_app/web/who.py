@@ -1,8 +1,16 @@
-"""Who is signed in: from a valid id_token only, and only a clinician of this very server."""
+"""Who is signed in: from a valid id_token only, and only a clinician of this very server.
+
+The user's name and the EHR's style are asked for while the first page is being read: neither is worth a wait.
+"""
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
+
+from flask import Flask, g
 
 from smart_app.errors import FhirError, LaunchError
 from smart_app.fhir.client import FhirClient
@@ -11,8 +19,9 @@ from smart_app.fhir.reading.record import Json, items, obj, text
 from smart_app.smart.discovery import key_set_of
 from smart_app.smart.idtoken import check_id_token
 from smart_app.smart.issuers import Issuer
-from smart_app.smart.launches import Pending, fhir_id
-from smart_app.web.settings import services
+from smart_app.smart.launches import Launch, Pending, fhir_id
+from smart_app.smart.style import fetch_style
+from smart_app.web.settings import Services, services
 
 _PATIENCE = 4.0  # seconds: a name is not worth a longer wait
 
@@ -49,9 +58,59 @@ def user_of(issuer: Issuer, pending: Pending, answer: dict[str, Any]) -> str | N
     return None
 
 
-def user_name(issuer: Issuer, user: str, token: str) -> str | None:
+def install(app: Flask) -> None:
+    """A page that is about to be rendered waits, for a while, for what is still being asked for its launch."""
+
+    app.jinja_env.globals["session_ends"] = session_ends
+
+    @app.context_processor
+    def person() -> dict[str, object]:
+        launch: Launch | None = g.get("launch")
+        if launch is not None:
+            asking = services().asking.get(launch.id)
+            if asking is not None:
+                asking.join(_PATIENCE)
+            g.launch = services().launches.with_extras(launch)
+        return {}
+
+
+def session_ends() -> dict[str, object] | None:
+    """When the page's session ends, as clock times of the site, and in how many seconds if nothing happens."""
+    launch: Launch | None = g.get("launch")
+    if launch is None:
+        return None
+
+    def at(moment: float) -> str:
+        return datetime.fromtimestamp(moment, launch.issuer.zone).strftime("%H:%M")
+
+    seconds = max(0, round(launch.ends_idle - services().clock()))
+    return {"idle": at(launch.ends_idle), "last": at(launch.ends_at_last), "seconds": seconds}
+
+
+def look_up(launch: Launch, token: str, style_url: str | None) -> None:
+    """Starts asking for the name of the launch's user and for the EHR's style."""
+    found = services()
+    if launch.user_reference is None and style_url is None:
+        return
+    thread = threading.Thread(target=_look_up, args=(found, launch, token, style_url), daemon=True)
+    found.asking[launch.id] = thread
+    thread.start()
+
+
+def _look_up(services: Services, launch: Launch, token: str, style_url: str | None) -> None:
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            style = pool.submit(fetch_style, services.gate, style_url) if style_url else None
+            name = user_name(services, launch.issuer, launch.user_reference, token) if launch.user_reference else None
+            extras = {"user_name": name, "style": style.result() if style else ""}
+        services.launches.add_extras(launch.id, {k: v for k, v in extras.items() if v})
+    finally:
+        services.asking.pop(launch.id, None)
+
+
+def user_name(services: Services, issuer: Issuer, user: str, token: str) -> str | None:
     """The user's name, where the EHR gives it; without it nothing else changes."""
-    client = FhirClient(issuer.base, services().gate, lambda _force: token)
+    client = FhirClient(issuer.base, services.gate, lambda _force: token)
     try:
         answer = client.send("GET", user, timeout=_PATIENCE)
     except (FhirError, LaunchError):

@@ -23,7 +23,7 @@ def rendered() -> str:
         importlib.import_module(f"tests.smart.{file.stem}")
     lines = []
     for number, words in TABLE["behaviour"].items():
-        places = [*SHOWN.get(number, []), *TABLE["also"].get(number, [])]
+        places = [*sorted(SHOWN.get(number, [])), *TABLE["also"].get(number, [])]
         links = "<br>".join(f"[{_name(place)}](../{place.partition('::')[0]})" for place in places)
         lines.append(f"| {number} | {words} | {links or '**not shown yet**'} |\n")
     return _HEAD + "".join(lines)
