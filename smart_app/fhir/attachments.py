@@ -17,9 +17,10 @@ from urllib.parse import urljoin, urlsplit
 from smart_app.errors import FhirError
 from smart_app.fhir.client import Entry, FhirClient, failure
 from smart_app.fhir.gate import under
-from smart_app.fhir.reading.esr1_reports import GENETIC, names_liquid
+from smart_app.fhir.reading.esr1_reports import GENETIC
 from smart_app.fhir.reading.labtext import ESR1
 from smart_app.fhir.reading.record import Json, codings, items, obj, text, words
+from smart_app.fhir.reading.specimens import names_liquid
 
 KINDS = frozenset(
     {"text/plain", "text/html", "application/xhtml+xml", "text/markdown", "text/rtf", "application/rtf", ""}

@@ -14,6 +14,7 @@ from smart_app.web import (
     about,
     audit,
     callback,
+    definitions,
     errors,
     launch,
     limits,
@@ -36,7 +37,7 @@ MAX_FORM = 64 * 1024
 def _files(name: str) -> str:
     """Beside the package in a checkout, inside it in a wheel."""
     beside = _HERE.parent / name
-    return str(beside if beside.is_dir() else _HERE / f"_{name}")
+    return str(beside if beside.is_dir() else _HERE / f"_{Path(name).name}")
 
 
 def create_app(settings: Settings, *, gate: Gate | None = None, clock: Callable[[], float] | None = None) -> Flask:
@@ -56,6 +57,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Callable[
             load_key_set(issuer.key_file)
     services.policies, services.codebooks  # noqa: B018 - a wrong file stops the start, not the first launch
     app.extensions["esr1"] = services
+    app.extensions["esr1.fhir"] = Path(_files("docs/fhir"))
     log.install(app)
     security.install(app)
     session.install(app)
@@ -63,7 +65,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Callable[
     errors.install(app)
     audit.install(app)
     who.install(app)
-    for room in (launch, callback, service, open_server, pick, timeline, plan, about):
+    for room in (launch, callback, service, open_server, pick, timeline, plan, about, definitions):
         app.register_blueprint(room.blueprint)
     session.check_routes(app)
     return app

@@ -19,7 +19,7 @@ def csrf_token() -> str:
 
 def form_token(browser: str) -> str:
     """``browser``: the digest of the secret that this one launch, or choice of a patient, gave its browser."""
-    return hmac.new(browser.encode(), b"csrf:x", hashlib.sha256).hexdigest()
+    return hmac.new(browser.encode(), b"form", hashlib.sha256).hexdigest()
 
 
 def is_own() -> bool:

@@ -19,11 +19,11 @@ from smart_app.fhir import jsontext
 from smart_app.fhir.reading.record import Json
 from smart_app.fhir.writing.looking import look
 from smart_app.fhir.writing.patching import CLOSINGS, closed
-from smart_app.fhir.writing.protocol import Written, change_plan, not_sent, write_plan
+from smart_app.fhir.writing.protocol import Written, change_plan, follow_plan, not_sent, write_plan
 from smart_app.fhir.writing.wording import typed
 from smart_app.smart.launches import Launch
 from smart_app.web.chart import ChartView, read_view
-from smart_app.web.planning import Preview, Wishes, banner_id, fingerprint, journal_of, left_over, prepare
+from smart_app.web.planning import Preview, Wishes, banner_id, fingerprint, journal_of, left_over, prepare, signature
 from smart_app.web.settings import services
 
 blueprint = Blueprint("plan", __name__)
@@ -106,7 +106,14 @@ def _confirmed(launch: Launch, token: str, value: dict[str, Any]) -> str | tuple
         written = _write(launch, made)
     except AppError as failed:
         return _unwritten(launch, token, wishes, made, _as_write_error(failed))
-    told = {"created": written.created, "changed": written.changed, "dropped": written.dropped, "twins": written.twins}
+    ended = made.ends is not None
+    told = {
+        "ended": ended,
+        "created": written.created,
+        "changed": written.changed,
+        "dropped": written.dropped,
+        "twins": written.twins,
+    }
     _remember(launch, token, {"state": "written", **told})
     return _stored(made.view, written.plan, {"state": "written", **told})
 
@@ -130,8 +137,12 @@ def _write(launch: Launch, made: Preview) -> Written:
     """One write per patient at a time, across tabs, browsers and processes; the journal outlives a crash."""
     journal = journal_of(launch)
     client = services().client(launch)
+    ident, expected = launch.patient_id, made.found.version
     with journal.writing(made.shown, creating=made.stored is None) as note:
-        written = write_plan(client, launch.patient_id, made.plan, made.found.version, note, withdrawn=made.withdrawn)
+        if made.ends is not None:
+            written = follow_plan(client, ident, made.plan, made.ends, expected, note)
+        else:
+            written = write_plan(client, ident, made.plan, expected, note, withdrawn=made.withdrawn)
     journal.settle()
     return written
 
@@ -214,7 +225,7 @@ def close(launch_id: str) -> str | Answer | tuple[str, int]:
         return _stored(view, found.plan, None, "The plan has changed since it was shown; nothing was written.")
     if status not in CLOSINGS or not reason:
         return _stored(view, found.plan, None, "Say how the plan ends, and why; nothing was written.")
-    after = closed(found.plan, status, reason, view.today, _signature(launch))
+    after = closed(found.plan, status, reason, view.today, signature(launch))
     journal = journal_of(launch)
     try:
         with journal.writing(after, creating=False) as note:
@@ -223,12 +234,6 @@ def close(launch_id: str) -> str | Answer | tuple[str, int]:
         error = _as_write_error(failed)
         return render_template("plan/not_saved.html", made=None, view=view, error=error, json=""), 502
     return _stored(view, written.plan, {"state": "closed", "dropped": written.dropped})
-
-
-def _signature(launch: Launch) -> Json:
-    if launch.user_name:
-        return {"authorString": launch.user_name}
-    return {}
 
 
 @blueprint.route("/s/<launch_id>/plan.json", methods=["GET", "POST"])

@@ -6,12 +6,14 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 
+from smart_app.domain.decision import ReviewAnswer
 from smart_app.errors import FhirError, WriteError
 from smart_app.fhir import jsontext
 from smart_app.fhir.client import FhirClient
 from smart_app.fhir.reading.record import Json, items, obj, text
 from smart_app.fhir.writing.careplan import Moved, PlanContext, build_plan, sentences
-from smart_app.fhir.writing.compare import differences
+from smart_app.fhir.writing.compare import differences, ended_by
+from smart_app.fhir.writing.following import followed, result_since
 from smart_app.fhir.writing.journal import Entry, Journal
 from smart_app.fhir.writing.looking import Found, look
 from smart_app.fhir.writing.patching import mark_of, patched
@@ -35,6 +37,8 @@ class Wishes:
     draw_from: str = ""
     draw_until: str = ""
     draw_reason: str = ""
+    declined: str = ""  # "yes": ``decided`` is the reason why the flag is declined
+    keep: str = ""  # "yes": the stored plan is updated, also where a new draw result would end it
 
     @classmethod
     def of(cls, form: dict[str, str]) -> Wishes:
@@ -63,6 +67,12 @@ class Wishes:
             return None, "Outside the policy's days the draw needs a reason."
         return Moved(first, last, self.draw_reason), ""
 
+    def undecided(self, view: ChartView) -> str:
+        """Why the flag cannot be declined like this; '' where it can, or is not."""
+        if self.declined and not self.decided and view.decision.switch_review.answer is ReviewAnswer.RAISED:
+            return "Declining the flag needs a reason."
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -78,6 +88,8 @@ class Preview:
     wrong: str  # what the clinician typed and could not be taken
     withdrawn: frozenset[str]
     conditional: bool  # the server refuses a twin by itself
+    ends: Json | None  # the stored plan as it is completed first, where a new draw result ends it
+    new_result: bool  # there is such a result, whether or not the clinician wishes to keep the plan
 
     @property
     def stored(self) -> Json | None:
@@ -85,7 +97,7 @@ class Preview:
 
     @property
     def earlier(self) -> list[Json]:
-        """Plans of ours that are not the one to continue, newest first."""
+        """Plans of ours that are not the living one, newest first."""
         return [p for p in self.found.own if p.get("id") != obj(self.stored).get("id")]
 
 
@@ -93,7 +105,7 @@ def prepare(launch: Launch, wishes: Wishes) -> Preview:
     """Reads the record anew and builds the plan. FhirError where the patient cannot be read."""
     view = read_view(launch)
     client = services().client(launch)
-    why_not, conditional = _why_not(client, launch, view)
+    why_not, offered = _why_not(client, launch, view)
     found = Found(own=view.own_plans)
     if why_not is None:
         try:
@@ -103,6 +115,8 @@ def prepare(launch: Launch, wishes: Wishes) -> Preview:
     if found.plan is not None and ("modifierExtension" in found.plan or "implicitRules" in found.plan):
         why_not = "Somebody has put a rule on the stored plan that this app does not know, so it does not change it."
     moved, wrong = wishes.moved(view)
+    drawn = result_since(found.plan, view.chart) if found.plan is not None and offered["create"] else None
+    follows = found.plan is not None and drawn is not None and not wishes.keep
     context = PlanContext(
         patient_id=launch.patient_id,
         chart=view.chart,
@@ -111,16 +125,31 @@ def prepare(launch: Launch, wishes: Wishes) -> Preview:
         encounter_id=_encounter(client, launch, view),
         note=wishes.note,
         decided=wishes.decided,
+        declined=wishes.declined == "yes",
         moved=moved,
         number=next_number(found.own),
-        replaces=replaced(found.own),
+        replaces=f"CarePlan/{obj(found.plan).get('id')}" if follows else replaced(found.own),
     )
     plan = build_plan(view.decision, context)
     withdrawn = frozenset(s.reference for w in view.chart.withdrawn for s in w.sources)
-    shown = plan if found.plan is None else patched(found.plan, plan, withdrawn)
-    changes = differences(found.plan, shown) if found.plan is not None else []
+    shown, changes, ends = plan, [], None
+    if found.plan is not None and drawn is not None and follows:
+        ends = followed(found.plan, drawn, view.today, signature(launch))
+        changes = ended_by(found.plan, plan, drawn)
+    elif found.plan is not None:
+        shown = patched(found.plan, plan, withdrawn)
+        changes = differences(found.plan, shown)
     words = sentences(view.decision, context)
-    return Preview(view, plan, shown, words, found, changes, why_not, wrong, withdrawn, conditional)
+    wrong = wrong or wishes.undecided(view)
+    conditional = offered["conditional"]
+    return Preview(
+        view, plan, shown, words, found, changes, why_not, wrong, withdrawn, conditional, ends, drawn is not None
+    )
+
+
+def signature(launch: Launch) -> Json:
+    """Who is signed in, as an annotation names an author."""
+    return {"authorString": launch.user_name} if launch.user_name else {}
 
 
 def _is_there(client: FhirClient, reference: str | None) -> bool:
@@ -140,27 +169,31 @@ def _encounter(client: FhirClient, launch: Launch, view: ChartView) -> str | Non
     return None
 
 
-def _why_not(client: FhirClient, launch: Launch, view: ChartView) -> tuple[str | None, bool]:
-    """Why a plan cannot be written here, and whether the server can create conditionally."""
+_NOTHING = {"create": False, "update": False, "conditional": False}
+
+
+def _why_not(client: FhirClient, launch: Launch, view: ChartView) -> tuple[str | None, dict[str, bool]]:
+    """Why a plan cannot be written here, and what the server and the granted scopes offer."""
     there = living(view.own_plans) is not None
     patient = view.resources.get(f"Patient/{launch.patient_id}", {})
     if any(link.get("type") == "replaced-by" for link in items(patient.get("link"))):
         why = (
             "The EHR has merged this patient record into another one. Launch the app from the record that is used now."
         )
-        return why, False
+        return why, _NOTHING
     if patient.get("active") is False:
         why = "The EHR calls this patient record not active (merged or retired). Launch the app from the one in use."
-        return why, False
+        return why, _NOTHING
     if not may_write(launch.scopes_granted, "CarePlan", "u" if there else "c"):
-        return "The EHR did not grant this app to write care plans.", False
+        return "The EHR did not grant this app to write care plans.", _NOTHING
     try:
         offered = can_write(client)
     except FhirError as error:
-        return f"What this EHR accepts could not be looked up: {error.message}", False
+        return f"What this EHR accepts could not be looked up: {error.message}", _NOTHING
     if not offered["update" if there else "create"]:
-        return "This EHR does not let apps write a care plan (its own statement says so).", False
-    return None, offered["conditional"]
+        return "This EHR does not let apps write a care plan (its own statement says so).", _NOTHING
+    offered["create"] = offered["create"] and may_write(launch.scopes_granted, "CarePlan", "c")
+    return None, offered
 
 
 def fingerprint(made: Preview) -> str:
@@ -168,6 +201,7 @@ def fingerprint(made: Preview) -> str:
     bound = {
         "patient": made.view.launch.patient_id,
         "sent": made.shown,
+        "ended": made.ends,
         "expected": made.found.version,
         "inputs": made.view.decision.input_digest,
         "policy": f"{made.view.decision.policy_name} {made.view.decision.policy_version}",

@@ -9,10 +9,16 @@ from smart_app.domain.dates import add_months
 from smart_app.domain.decision import Decision, ReviewAnswer
 from smart_app.fhir import jsontext
 from smart_app.fhir.reading.record import Json
+from smart_app.fhir.writing.definitions import canonical
+from smart_app.fhir.writing.following import newest_draw
 from smart_app.fhir.writing.identity import (
+    ACTIVITY_SYSTEM,
+    DECLINED_TEXT,
+    DRAW,
     DRAW_TEXT,
     FLAG_URL,
     NUMBER_SYSTEM,
+    REVIEW,
     REVIEW_TEXT,
     SYSTEM,
     plan_key,
@@ -48,8 +54,11 @@ def _extension(decision: Decision, context: PlanContext) -> Json:
         {"url": "asOf", "valueDate": decision.today.isoformat()},
     ]
     parts += [{"url": "variant", "valueString": v} for v in review.variants]
+    if (newest := newest_draw(context.chart)) is not None:
+        parts.append({"url": "lastDraw", "valueDateTime": str(newest)})
     decided = decided_text(decision, context)
     if decided:
+        parts.append({"url": "outcome", "valueCode": "declined" if context.declined else "reviewed"})
         parts.append({"url": "decidedOn", "valueDate": decision.today.isoformat()})
         parts.append({"url": "decision", "valueString": decided})
         if context.user_name or context.user_reference:
@@ -80,7 +89,7 @@ def _draw(decision: Decision, context: PlanContext) -> list[Json]:
     ordered = any(r.code == "draw.ordered" for r in decision.reasons)
     detail: Json = {
         "kind": "ServiceRequest",
-        "code": {"text": DRAW_TEXT},
+        "code": {"coding": [{"system": ACTIVITY_SYSTEM, "code": DRAW}], "text": DRAW_TEXT},
         "status": "scheduled" if ordered else "not-started",
         "scheduledPeriod": {"start": days[0].isoformat(), "end": days[1].isoformat()},
         "description": draw_sentence(decision, context),
@@ -96,13 +105,19 @@ def _review(decision: Decision, context: PlanContext) -> list[Json]:
     grounds = _references({s.reference for f in review.findings for s in f.sources}, _RESULTS)
     detail: Json = {
         "kind": "Task",
-        "code": {"text": REVIEW_TEXT},
+        "code": {"coding": [{"system": ACTIVITY_SYSTEM, "code": REVIEW}], "text": REVIEW_TEXT},
         "reasonCode": [{"text": f"ESR1 {v.removeprefix('ESR1 ')} detected in plasma"} for v in review.variants],
         **({"reasonReference": grounds} if grounds else {}),
-        "status": "completed" if decided else "not-started",
+        **_state(decided, context),
         "description": "Review the treatment with the patient. A flag, not an order; it names no drug.",
     }
     return [{**({"progress": [_signed(decided, decision, context)]} if decided else {}), "detail": detail}]
+
+
+def _state(decided: str, context: PlanContext) -> Json:
+    if decided and context.declined:
+        return {"status": "cancelled", "statusReason": {"text": DECLINED_TEXT}}
+    return {"status": "completed" if decided else "not-started"}
 
 
 def build_plan(decision: Decision, context: PlanContext) -> Json:
@@ -129,6 +144,7 @@ def build_plan(decision: Decision, context: PlanContext) -> Json:
             {"system": SYSTEM, "value": plan_key(context.patient_id)},
             {"use": "secondary", "system": NUMBER_SYSTEM, "value": plan_number(context.patient_id, context.number)},
         ],
+        "instantiatesCanonical": [canonical(decision.policy_name, decision.policy_version)],
     }
     if context.replaces is not None:
         plan["replaces"] = [{"reference": context.replaces}]

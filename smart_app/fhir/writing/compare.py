@@ -5,6 +5,8 @@ from __future__ import annotations
 from smart_app.domain.dates import PartialDate
 from smart_app.domain.wording import date_words
 from smart_app.fhir.reading.record import Json, items, obj, text
+from smart_app.fhir.writing.definitions import URL as DEFINITION_URL
+from smart_app.fhir.writing.identity import DECLINED_TEXT
 from smart_app.fhir.writing.patching import activity_kind, is_open, touched
 from smart_app.fhir.writing.wording import plain
 
@@ -47,7 +49,15 @@ def _review(plan: Json) -> str:
     found = [a for a in items(plan.get("activity")) if activity_kind(a) == "review"]
     if any(is_open(a) for a in found):
         return "due"
+    if any(obj(obj(a.get("detail")).get("statusReason")).get("text") == DECLINED_TEXT for a in found):
+        return "declined"
     return "reviewed" if any(obj(a.get("detail")).get("status") == "completed" for a in found) else "not due"
+
+
+def _policy(plan: Json) -> str:
+    named = plan.get("instantiatesCanonical")
+    ours = [n for n in named if isinstance(n, str) and n.startswith(DEFINITION_URL)] if isinstance(named, list) else []
+    return ours[0].removeprefix(DEFINITION_URL).replace("|", ", version ") if ours else "none named"
 
 
 def _references(plan: Json, name: str) -> set[str]:
@@ -55,7 +65,21 @@ def _references(plan: Json, name: str) -> set[str]:
 
 
 _NAMED = {"title": "title", "description": "summary", "text": "text"}
-_SAID = {"activity", "status", "description", "title", "supportingInfo", "addresses", "note", "text", "extension"}
+_SAID = {
+    *("activity", "status", "description", "title", "supportingInfo", "addresses", "note", "text", "extension"),
+    "instantiatesCanonical",
+}
+
+
+def ended_by(stored: Json, following: Json, drawn: PartialDate) -> list[str]:
+    """What it means that ``following`` replaces ``stored`` because of the draw of that day, in words."""
+    said = [f"The stored plan is completed, because the result of the draw of {date_words(drawn)} is there."]
+    said.append("A new plan follows it. The stored one stays in the record with everything in it.")
+    for what, find in (("Next draw", _draw), ("Switch review", _review)):
+        old, new = find(stored), find(following)
+        if old != new:
+            said.append(f"{what}: {old} becomes {new}.")
+    return said
 
 
 def differences(stored: Json, renewed: Json) -> list[str]:
@@ -70,6 +94,9 @@ def differences(stored: Json, renewed: Json) -> list[str]:
     for name, what in (("status", "Status"), ("title", "Title"), ("description", "Summary")):
         if stored.get(name) != renewed.get(name):
             said.append(f"{what}: “{stored.get(name) or 'none'}” becomes “{renewed.get(name) or 'none'}”.")
+    old_policy, new_policy = _policy(stored), _policy(renewed)
+    if old_policy != new_policy:
+        said.append(f"Policy: {old_policy} becomes {new_policy}.")
     for name, what in (("supportingInfo", "Results it rests on"), ("addresses", "Conditions it addresses")):
         added = len(_references(renewed, name) - _references(stored, name))
         removed = len(_references(stored, name) - _references(renewed, name))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-SYSTEM = "https://esr1.example.org/fhir/careplan"
-NUMBER_SYSTEM = "https://esr1.example.org/fhir/careplan-number"
-FLAG_URL = "https://esr1.example.org/fhir/StructureDefinition/switch-review"
+BASE = "https://esr1.example.org/fhir"
+SYSTEM = f"{BASE}/careplan"
+NUMBER_SYSTEM = f"{BASE}/careplan-number"
+FLAG_URL = f"{BASE}/StructureDefinition/switch-review"
+ACTIVITY_SYSTEM = f"{BASE}/CodeSystem/activity"
 
-# by these texts our activities are known in a stored plan
+# by these codes and texts our activities are known in a stored plan
+DRAW, REVIEW = "ctdna-esr1-draw", "switch-review"
 DRAW_TEXT = "ctDNA ESR1 test (plasma)"
 REVIEW_TEXT = "Switch review: ESR1 mutation detected"
+DECLINED_TEXT = "Flag declined by the clinician"
 
 
 def plan_key(patient_id: str) -> str:

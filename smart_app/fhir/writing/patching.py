@@ -13,7 +13,8 @@ from datetime import date
 
 from smart_app.domain.wording import day_words
 from smart_app.fhir.reading.record import Json, items, obj, text
-from smart_app.fhir.writing.identity import DRAW_TEXT, FLAG_URL, REVIEW_TEXT
+from smart_app.fhir.writing.definitions import URL as DEFINITION_URL
+from smart_app.fhir.writing.identity import ACTIVITY_SYSTEM, DRAW, DRAW_TEXT, FLAG_URL, REVIEW, REVIEW_TEXT
 from smart_app.fhir.writing.wording import WORDED, worded, words_mark
 
 _OPEN = ("not-started", "scheduled", "on-hold", "in-progress", "unknown")
@@ -60,6 +61,7 @@ def patched(stored: Json, plan: Json, withdrawn: Iterable[str] = ()) -> Json:
     for name in ("addresses", "supportingInfo"):
         _put(made, name, _united(stored.get(name), items(plan.get(name)), gone))
     _put(made, "note", _notes(stored, plan, changed))
+    _put(made, "instantiatesCanonical", _definitions(stored, plan))
     made["extension"] = _extensions(stored, plan)
     _put(made, "activity", _activities(stored, plan))
     return made
@@ -99,6 +101,18 @@ def _united(stored: object, fresh: list[Json], gone: set[str]) -> list[object]:
     return [*kept, *(r for r in fresh if r["reference"] not in known)]
 
 
+def _definitions(stored: Json, plan: Json) -> list[object]:
+    """Ours renewed in its place, others' as they are."""
+    ours = _listed(plan.get("instantiatesCanonical"))
+    kept = _listed(stored.get("instantiatesCanonical"))
+    at = next((n for n, one in enumerate(kept) if _is_ours(one)), len(kept))
+    return [*(o for o in kept[:at] if not _is_ours(o)), *ours, *(o for o in kept[at:] if not _is_ours(o))]
+
+
+def _is_ours(name: object) -> bool:
+    return isinstance(name, str) and name.startswith(DEFINITION_URL)
+
+
 def _notes(stored: Json, plan: Json, changed: tuple[str, ...]) -> list[object]:
     kept = _listed(stored.get("note"))
     fresh: list[Json] = []
@@ -129,7 +143,11 @@ def _is_decided(extension: object) -> bool:
 def activity_kind(activity: object) -> str | None:
     """ "draw" or "review" for an activity of ours, None for another team's."""
     code = obj(obj(obj(activity).get("detail")).get("code"))
-    return {DRAW_TEXT: "draw", REVIEW_TEXT: "review"}.get(text(code.get("text")) or "")
+    coded = {text(c.get("code")) for c in items(code.get("coding")) if c.get("system") == ACTIVITY_SYSTEM}
+    words = text(code.get("text"))
+    if DRAW in coded or words == DRAW_TEXT:
+        return "draw"
+    return "review" if REVIEW in coded or words == REVIEW_TEXT else None
 
 
 def is_open(activity: object) -> bool:
@@ -177,12 +195,7 @@ def closed(stored: Json, status: str, reason: str, today: date, signature: Json)
     name = text(signature.get("authorString")) or text(obj(signature.get("authorReference")).get("display"))
     by = f" by {name}" if name else ""
     said = f"This plan was {CLOSINGS[status]} on {day_words(today)}{by}: {reason}"
-    made = {**stored, "status": status}
-    div = text(obj(stored.get("text")).get("div"))
-    if div is not None:
-        shown = re.sub(r"^(<div[^>]*>)", lambda m: f"{m[1]}<p>{html.escape(said, quote=False)}</p>", div, count=1)
-        made["text"] = {**obj(stored.get("text")), "div": shown}
-    made["note"] = [*_listed(stored.get("note")), {**signature, "time": today.isoformat(), "text": said}]
+    made = noted({**stored, "status": status}, said, today, signature)
     if "activity" in stored:
         made["activity"] = [
             {**obj(a), "detail": {**obj(obj(a).get("detail")), "status": "cancelled"}}
@@ -190,4 +203,15 @@ def closed(stored: Json, status: str, reason: str, today: date, signature: Json)
             else a
             for a in _listed(stored.get("activity"))
         ]
+    return made
+
+
+def noted(plan: Json, said: str, today: date, signature: Json) -> Json:
+    """The same plan with a sentence at the top of its text and as a note."""
+    made = dict(plan)
+    div = text(obj(plan.get("text")).get("div"))
+    if div is not None:
+        shown = re.sub(r"^(<div[^>]*>)", lambda m: f"{m[1]}<p>{html.escape(said, quote=False)}</p>", div, count=1)
+        made["text"] = {**obj(plan.get("text")), "div": shown}
+    made["note"] = [*_listed(plan.get("note")), {**signature, "time": today.isoformat(), "text": said}]
     return made

@@ -86,6 +86,47 @@ def change_plan(
     return _update(client, patient_id, found, change(found.plan), can_write(client)["update"], journal)
 
 
+def follow_plan(
+    client: FhirClient, patient_id: str, plan: Json, closing: Json, expected: str, journal: Journal
+) -> Written:
+    """Completes our living plan (as ``closing``) and creates the one that follows it; errors as ``write_plan``.
+
+    In this order there are never two living plans. Killed in between, the next launch finds none living and offers to
+    create it. Where the creation is refused, the old plan is made active again, as it was.
+    """
+    found = _expected(client, patient_id, plan, expected)
+    if found.plan is None:
+        raise WriteError("The plan in the EHR has changed since the preview.", code="write.stale")
+    offered = can_write(client)
+    if not (offered["create"] and offered["update"]):
+        raise WriteError("This EHR does not let the app create a care plan.", code="write.not_offered")
+
+    def under_way(state: str) -> None:
+        journal("sending" if state == "sent" else state)
+
+    ended = _update(client, patient_id, found, closing, True, under_way)
+    try:
+        written = _create(client, patient_id, plan, offered["conditional"], journal)
+    except WriteError as error:
+        if error.code == "write.refused":
+            _reopen(client, found.plan, ended.plan, error)
+        raise
+    dropped = (*written.dropped, *(f"{name} (of the plan that was completed)" for name in ended.dropped))
+    return Written(written.plan, written.created, written.changed, dropped, written.twins)
+
+
+def _reopen(client: FhirClient, stored: Json, ended: Json, error: WriteError) -> None:
+    """Undoes the completion; where that fails too, the error says so."""
+    version = text(obj(ended.get("meta")).get("versionId"))
+    headers = {"If-Match": f'W/"{version}"'} if version is not None else {}
+    try:
+        done = client.send("PUT", f"CarePlan/{stored['id']}", body=stored, headers=headers).status in (200, 201)
+    except AppError:
+        done = False
+    words = "The earlier plan is active again." if done else "The earlier plan was completed and could not be reopened."
+    error.advice = f"{words} {error.advice}".strip()
+
+
 def _expected(client: FhirClient, patient_id: str, plan: Json, expected: str) -> Found:
     if text(obj(plan.get("subject")).get("reference")) != f"Patient/{patient_id}":
         raise WriteError("The plan is for another patient; nothing was written.", code="write.other_patient")

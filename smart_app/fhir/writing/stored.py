@@ -7,7 +7,8 @@ from datetime import tzinfo
 
 from smart_app.domain.facts import ReviewDecision
 from smart_app.fhir.reading.record import Json, items, obj, source_of, text, when
-from smart_app.fhir.writing.identity import FLAG_URL, NUMBER_SYSTEM, REVIEW_TEXT, SYSTEM, plan_key
+from smart_app.fhir.writing.identity import DECLINED_TEXT, FLAG_URL, NUMBER_SYSTEM, SYSTEM, plan_key
+from smart_app.fhir.writing.patching import activity_kind
 
 _CLOSED = {"revoked", "entered-in-error", "completed"}
 _REASON = re.compile(r"ESR1 (.+) detected in plasma\Z")
@@ -96,7 +97,8 @@ def _from_extension(plan: Json, extension: Json, zone: tzinfo) -> ReviewDecision
 
 def _from_activity(plan: Json, activity: Json, zone: tzinfo) -> ReviewDecision | None:
     detail = obj(activity.get("detail"))
-    if text(obj(detail.get("code")).get("text")) != REVIEW_TEXT or detail.get("status") != "completed":
+    declined = obj(detail.get("statusReason")).get("text") == DECLINED_TEXT
+    if activity_kind(activity) != "review" or (detail.get("status") != "completed" and not declined):
         return None
     said = next(reversed(items(activity.get("progress"))), {})
     day = when(said.get("time"), zone)

@@ -50,6 +50,8 @@ class Moved:
 class PlanContext:
     """Who the plan is for and by whom. ``decided``: what the clinician recorded on a raised review, if anything.
 
+    ``declined``: that is the reason why the flag was declined.
+
     ``number``: 1 for the patient's first plan, one more after each closed one; ``replaces``: that closed plan.
     """
 
@@ -60,6 +62,7 @@ class PlanContext:
     encounter_id: str | None = None
     note: str = ""
     decided: str = ""
+    declined: bool = False
     moved: Moved | None = None
     number: int = 1
     replaces: str | None = None
@@ -110,7 +113,8 @@ def sentences(decision: Decision, context: PlanContext) -> list[str]:
     decided = decided_text(decision, context)
     if decided:
         by = f" ({context.user_name})" if context.user_name else ""
-        said.append(f"Recorded on the switch review, {day_words(decision.today)}{by}: {decided}")
+        what = "The flag was declined" if context.declined else "Recorded on the switch review"
+        said.append(f"{what}, {day_words(decision.today)}{by}: {decided}")
     if context.note:
         said.append(f"Note: {context.note}")
     said.append(f"Policy {decision.policy_name} {decision.policy_version}, as of {day_words(decision.today)}.")
