@@ -188,6 +188,7 @@ class Launches:
         self.store.delete("token", launch_id)
         self.store.delete("extras", launch_id)
         self.store.delete("launch", launch_id)
+        self.store.delete("attested", launch_id)  # what a clinician attested dies with the launch
 
 
 _KEPT = (

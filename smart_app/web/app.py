@@ -12,6 +12,7 @@ from smart_app.fhir.gate import Gate
 from smart_app.smart.keys import load_key_set
 from smart_app.web import (
     about,
+    attest,
     audit,
     callback,
     definitions,
@@ -65,7 +66,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Callable[
     errors.install(app)
     audit.install(app)
     who.install(app)
-    for room in (launch, callback, service, open_server, pick, timeline, plan, about, definitions):
+    for room in (launch, callback, service, open_server, pick, timeline, attest, plan, about, definitions):
         app.register_blueprint(room.blueprint)
     session.check_routes(app)
     return app

@@ -6,16 +6,19 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from smart_app.domain import decide
+from smart_app.domain.attested import join
 from smart_app.domain.decision import Decision
 from smart_app.domain.facts import Chart
 from smart_app.domain.policy import Policy
 from smart_app.fhir.harvest import harvest
+from smart_app.fhir.reading.attested import standing_reports
 from smart_app.fhir.reading.chart import read_chart
 from smart_app.fhir.reading.record import Json, codings, items, obj, reference_of, text
 from smart_app.fhir.receipt import Receipt
 from smart_app.fhir.writing.stored import own_plans, read_reviews
 from smart_app.smart.launches import Launch
 from smart_app.web.settings import services
+from smart_app.web.supplied import Supplied, supplied
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class ChartView:
     read_at: datetime
     resources: dict[str, Json] = field(default_factory=dict)
     own_plans: list[Json] = field(default_factory=list)
+    supplied: Supplied = field(default_factory=Supplied)  # what clinicians attested
 
 
 def read_view(launch: Launch) -> ChartView:
@@ -68,6 +72,8 @@ def read_view(launch: Launch) -> ChartView:
     resources = {ref: r for _, r in entries if "/" in (ref := reference_of(r)) and ref not in refused}
     plans = own_plans([r for r in resources.values() if r.get("resourceType") == "CarePlan"], launch.patient_id)
     chart = replace(chart, reviews=read_reviews(plans, issuer.zone))
+    given = supplied(launch, plans, receipt)
+    chart = join(chart, given.standing, standing_reports(resources))
     now = services().settings.now()
     today = now.astimezone(issuer.zone).date()
     policy = services().policies[issuer.id]
@@ -80,8 +86,9 @@ def read_view(launch: Launch) -> ChartView:
         patient=banner_of(resources.get(f"Patient/{launch.patient_id}", {}), launch.patient_id),
         today=today,
         read_at=now.astimezone(issuer.zone),
-        resources=resources,
+        resources={**resources, **given.resources},
         own_plans=plans,
+        supplied=given,
     )
 
 

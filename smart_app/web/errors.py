@@ -27,7 +27,7 @@ _STATUS = {"session": 403, "launch": 400, "discovery": 502, "token": 502, "id_to
 
 
 _HTTP_ADVICE = {413: "Go back and send less.", 429: "Wait a minute, then try again."}
-WRITTEN = ("note", "decided")  # what a clinician may have typed; it must not be lost with the session
+WRITTEN = ("note", "decided", "basis")  # what a clinician may have typed; it must not be lost with the session
 
 
 def install(app: Flask) -> None:

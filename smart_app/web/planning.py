@@ -10,6 +10,7 @@ from smart_app.domain.decision import ReviewAnswer
 from smart_app.errors import FhirError, WriteError
 from smart_app.fhir import jsontext
 from smart_app.fhir.client import FhirClient
+from smart_app.fhir.reading.attested import attested_changes
 from smart_app.fhir.reading.record import Json, items, obj, text
 from smart_app.fhir.writing.careplan import Moved, PlanContext, build_plan, sentences
 from smart_app.fhir.writing.compare import differences, ended_by
@@ -129,16 +130,17 @@ def prepare(launch: Launch, wishes: Wishes) -> Preview:
         moved=moved,
         number=next_number(found.own),
         replaces=f"CarePlan/{obj(found.plan).get('id')}" if follows else replaced(found.own),
+        attested=view.supplied.standing,
     )
     plan = build_plan(view.decision, context)
-    withdrawn = frozenset(s.reference for w in view.chart.withdrawn for s in w.sources)
+    withdrawn = frozenset(s.reference for w in view.chart.withdrawn for s in w.sources) | view.supplied.gone
     shown, changes, ends = plan, [], None
     if found.plan is not None and drawn is not None and follows:
         ends = followed(found.plan, drawn, view.today, signature(launch))
-        changes = ended_by(found.plan, plan, drawn)
+        changes = ended_by(found.plan, plan, drawn) + attested_changes(found.plan, plan)
     elif found.plan is not None:
         shown = patched(found.plan, plan, withdrawn)
-        changes = differences(found.plan, shown)
+        changes = differences(found.plan, shown) + attested_changes(found.plan, shown)
     words = sentences(view.decision, context)
     wrong = wrong or wishes.undecided(view)
     conditional = offered["conditional"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+from smart_app.domain.attested_words import signed
 from smart_app.domain.dates import PartialDate
 from smart_app.domain.facts import Chart, Draw, Exposure, Extent, Receptor, Sources, Specimen, VisitKind
 from smart_app.domain.variants import label
@@ -63,6 +64,7 @@ def rows_of(chart: Chart, sort: str = "oldest") -> list[Row]:
         *_disease(chart),
         *_visits_and_reviews(chart),
     ]
+    made = [attested_row(row, chart) for row in made]
     dated = sorted((r for r in made if r.date is not None), key=_by_date, reverse=sort == "newest")
     undated = sorted((r for r in made if r.date is None), key=lambda r: (r.kind, r.id))
     if sort in _COLUMNS:
@@ -79,6 +81,13 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "place": lambda row: row.where,
     "standing": lambda row: row.standing,
 }
+
+
+def attested_row(row: Row, chart: Chart) -> Row:
+    """What a clinician attested says so in the row's standing, with who and when."""
+    known = {source.reference for source in row.sources if source.attested}
+    who = [f"attested by {signed(a)}" for a in chart.attested if a.reference in known]
+    return replace(row, standing="; ".join(filter(None, (row.standing, *who)))) if who else row
 
 
 def _by_date(row: Row) -> tuple[date, date, str, str]:

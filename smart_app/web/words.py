@@ -17,6 +17,7 @@ from smart_app.domain.facts import (
     Progress,
     Proof,
     Significance,
+    Sources,
     Specimen,
     Standing,
     StopReason,
@@ -198,7 +199,7 @@ def draw_name(draw: Draw) -> str:
         parts.append(SPECIMENS[draw.specimen])
     if place(draw):
         parts.append(place(draw))
-    return "; ".join(parts)
+    return "; ".join(parts) + attested_words(draw.sources)
 
 
 def place(draw: Draw) -> str:
@@ -235,7 +236,13 @@ def exposure_proof(exposure: Exposure) -> str:
 
 def exposure_name(exposure: Exposure) -> str:
     start = f"from {date_words(exposure.start)}" if exposure.start else "start not recorded"
-    return f"{exposure.drug} ({exposure.drug_class.value}): {start}, {exposure_end(exposure)}"
+    said = f"{exposure.drug} ({exposure.drug_class.value}): {start}, {exposure_end(exposure)}"
+    return said + attested_words(exposure.sources)
+
+
+def attested_words(sources: Sources) -> str:
+    """For the end of a mark's name."""
+    return "; attested by a clinician" if any(source.attested for source in sources) else ""
 
 
 def shortened(words: str, length: int) -> str:

@@ -9,6 +9,7 @@ from smart_app.domain.dates import add_months
 from smart_app.domain.decision import Decision, ReviewAnswer
 from smart_app.fhir import jsontext
 from smart_app.fhir.reading.record import Json
+from smart_app.fhir.writing.attested import attach
 from smart_app.fhir.writing.definitions import canonical
 from smart_app.fhir.writing.following import newest_draw
 from smart_app.fhir.writing.identity import (
@@ -169,6 +170,7 @@ def build_plan(decision: Decision, context: PlanContext) -> Json:
         plan["addresses"] = addresses
     if supporting := _references(results, _RESULTS):
         plan["supportingInfo"] = supporting
+    attach(plan, context.attested, context.patient_id, referable=context.user_reference is not None)
     if activities := _draw(decision, context) + _review(decision, context):
         plan["activity"] = activities
     if context.note:

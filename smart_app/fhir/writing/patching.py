@@ -13,6 +13,7 @@ from datetime import date
 
 from smart_app.domain.wording import day_words
 from smart_app.fhir.reading.record import Json, items, obj, text
+from smart_app.fhir.writing.attested import carry
 from smart_app.fhir.writing.definitions import URL as DEFINITION_URL
 from smart_app.fhir.writing.identity import ACTIVITY_SYSTEM, DRAW, DRAW_TEXT, FLAG_URL, REVIEW, REVIEW_TEXT
 from smart_app.fhir.writing.wording import WORDED, worded, words_mark
@@ -60,6 +61,7 @@ def patched(stored: Json, plan: Json, withdrawn: Iterable[str] = ()) -> Json:
     gone = set(withdrawn)
     for name in ("addresses", "supportingInfo"):
         _put(made, name, _united(stored.get(name), items(plan.get(name)), gone))
+    carry(made, plan, gone)
     _put(made, "note", _notes(stored, plan, changed))
     _put(made, "instantiatesCanonical", _definitions(stored, plan))
     made["extension"] = _extensions(stored, plan)

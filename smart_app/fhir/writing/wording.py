@@ -8,10 +8,12 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
+from smart_app.domain.attested import Attestation
 from smart_app.domain.decision import Decision, ReviewAnswer, WindowAnswer
 from smart_app.domain.facts import Chart
 from smart_app.domain.wording import day_words
 from smart_app.fhir.reading.record import Json, obj, text
+from smart_app.fhir.writing.attested import attested_sentences
 
 # reasons that belong into the plan beside the headline, by the beginning of their code; the page shows them all
 _TOLD = (
@@ -66,6 +68,7 @@ class PlanContext:
     moved: Moved | None = None
     number: int = 1
     replaces: str | None = None
+    attested: tuple[Attestation, ...] = ()  # what clinicians attested; contained in the plan
 
 
 def decided_text(decision: Decision, context: PlanContext) -> str:
@@ -110,6 +113,7 @@ def sentences(decision: Decision, context: PlanContext) -> list[str]:
     if context.chart.gaps:
         parts = sorted({gap.part.value for gap in context.chart.gaps})
         said.append(f"Not everything could be read when this was written: {', '.join(parts)}.")
+    said += attested_sentences(context.chart)
     decided = decided_text(decision, context)
     if decided:
         by = f" ({context.user_name})" if context.user_name else ""
