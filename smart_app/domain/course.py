@@ -18,6 +18,7 @@ from smart_app.domain.regimen import names_of, of_class, sources_of
 from smart_app.domain.wording import date_words, day_words
 
 NEXT_LINE = "window.line.later"  # the reason's code where a later line has begun (R7)
+_PAIR = frozenset({DrugClass.AI, DrugClass.CDK46})
 _OTHER_LINE = frozenset({DrugClass.CHEMOTHERAPY, DrugClass.HER2, DrugClass.TARGETED})
 
 
@@ -98,11 +99,15 @@ def _second(
     chart: Chart, placed: Sequence[Placed], new: Placed, start: Span, day: date, today: date, policy: Policy
 ) -> Known:
     """Whether the drug shows another line than the first endocrine one."""
+    if new.advanced is Known.NO or new.begun[0] > day:
+        return Known.NO
+    answers = [_after_progression(chart, placed, new, start)]
+    if new.kind in _PAIR and answers[0] is Known.NO:
+        return Known.NO
     taken = was_taken(new.exposure, day, today, policy)
     begun = all_of(new.advanced, not_after(new.begun, (day, day)), taken)
     if begun is Known.NO:
         return Known.NO
-    answers = [_after_progression(chart, placed, new, start)]
     if new.kind in ENDOCRINE - {DrugClass.AI}:
         answers.append(any_of(p.advanced for p in placed if p.kind is DrugClass.AI and p.begun[0] <= day))
     if new.kind in _OTHER_LINE:
@@ -172,9 +177,10 @@ def _asked(chart: Chart, placed: tuple[Placed, ...], day: date, policy: Policy) 
 
 def _open_setting(chart: Chart, placed: tuple[Placed, ...], day: date, policy: Policy) -> Clause | None:
     """AI or CDK4/6 inhibitor of which it is open whether they were adjuvant, where that changes the line."""
-    pair = (DrugClass.AI, DrugClass.CDK46)
-    sure = {k: [p for p in placed if p.kind is k and p.advanced is Known.YES and p.begun[0] <= day] for k in pair}
-    unsure = [p for p in placed if p.kind in pair and p.advanced is Known.UNKNOWN and p.begun[0] <= day]
+    unsure = [p for p in placed if p.advanced is Known.UNKNOWN and p.kind in _PAIR and p.begun[0] <= day]
+    if not unsure:
+        return None
+    sure = {k: [p for p in placed if p.kind is k and p.advanced is Known.YES and p.begun[0] <= day] for k in _PAIR}
     partners = [p.begun for p in sure[DrugClass.CDK46]]
 
     def harmless(p: Placed) -> bool:

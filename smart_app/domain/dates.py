@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 _FORM = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?\Z")
@@ -17,11 +17,17 @@ class PartialDate:
     year: int
     month: int | None = None
     day: int | None = None
+    first: date = field(init=False, repr=False, compare=False)
+    last: date = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.day is not None and self.month is None:
             raise ValueError("a day needs a month")
-        date(self.year, self.month or 1, self.day or 1)  # ValueError where there is no such day
+        first = date(self.year, self.month or 1, self.day or 1)  # ValueError where there is no such day
+        month = self.month or 12
+        last = first if self.day is not None else date(self.year, month, calendar.monthrange(self.year, month)[1])
+        object.__setattr__(self, "first", first)
+        object.__setattr__(self, "last", last)
 
     @classmethod
     def parse(cls, text: str) -> PartialDate:
@@ -35,15 +41,6 @@ class PartialDate:
     @classmethod
     def of(cls, day: date) -> PartialDate:
         return cls(day.year, day.month, day.day)
-
-    @property
-    def first(self) -> date:
-        return date(self.year, self.month or 1, self.day or 1)
-
-    @property
-    def last(self) -> date:
-        month = self.month or 12
-        return date(self.year, month, self.day or calendar.monthrange(self.year, month)[1])
 
     @property
     def exact(self) -> date | None:

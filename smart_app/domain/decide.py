@@ -23,7 +23,7 @@ from smart_app.domain.judging import amount
 from smart_app.domain.lines import as_line, courses, line_start, place
 from smart_app.domain.modifiers import modifiers
 from smart_app.domain.policy import Policy
-from smart_app.domain.reasons import Clause, merged
+from smart_app.domain.reasons import Clause
 from smart_app.domain.review import NEXT_TREATMENT, decided, switch_review
 from smart_app.domain.variants import label
 from smart_app.domain.window import at_collection, clauses, judge, notices
@@ -70,7 +70,7 @@ def rule(chart: Chart, policy: Policy, today: date) -> Decision:
         next_draw=planned,
         switch_review=review,
         modifiers=known,
-        reasons=tuple(replace(r, sources=merged(r.sources)) if len(r.sources) > 1 else r for r in reasons),
+        reasons=reasons,
         lines=tuple(as_line(line) for line in lines),
         policy_name=policy.name,
         policy_version=policy.version,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 
 from smart_app.domain.dates import PartialDate, add_days, add_months
 from smart_app.domain.decision import NextDraw, Reason, ReviewAnswer, SwitchReview, Window, WindowAnswer
@@ -34,7 +35,7 @@ Planned = tuple[NextDraw | None, tuple[Reason, ...]]
 
 
 def _none(code: str, clause: str, sentence: str, draws: Sequence[Draw] = ()) -> Planned:
-    sources = tuple(s for d in draws for s in d.sources)
+    sources = merged(*(d.sources for d in draws))
     return None, (Reason(f"draw.none.{code}", clause, sentence, sources),)
 
 
@@ -56,7 +57,14 @@ def _relevant(chart: Chart, start: Span, today: date) -> list[tuple[PartialDate,
         and d.date.first <= today
         and d.date.last >= start[0]
     ]
-    return sorted(found, key=_age) if len(found) > 1 else found
+    found.sort(key=_day)
+    if any(a[0].last >= b[0].first for a, b in pairwise(found)):
+        found.sort(key=_age)  # days that touch
+    return found
+
+
+def _day(found: tuple[PartialDate, Draw]) -> date:
+    return found[0].first
 
 
 def _age(found: tuple[PartialDate, Draw]) -> tuple[date, date, bool, tuple[object, ...], Key]:
@@ -150,10 +158,10 @@ class _Floor:
 
 
 def _floor(found: list[tuple[PartialDate, Draw]], policy: Policy) -> _Floor | None:
-    informative = [(d, draw) for d, draw in found if not _unusable(draw) and not draw.uninformative]
-    if not informative:
+    informative = ((d, draw) for d, draw in reversed(found) if not _unusable(draw) and not draw.uninformative)
+    drawn, draw = next(informative, (None, None))
+    if drawn is None or draw is None:
         return None
-    drawn, draw = informative[-1]
     day = add_days(drawn.first, policy.floor_days)
     words = (
         f"Not before {day_words(day)}: {policy.floor_days} days after the informative draw of {date_words(drawn)}, "
@@ -201,7 +209,7 @@ def _redraw(
     before = found[-2][1] if len(found) > 1 else None
     if before is not None and before.outcome is Outcome.FAILED:
         twice = "Two draws running have failed: think of another tube or another laboratory."
-        reasons.append(Reason("draw.failed_twice", "D10c", twice, (*failed.sources, *before.sources), JUDGEMENT))
+        reasons.append(Reason("draw.failed_twice", "D10c", twice, merged(failed.sources, before.sources), JUDGEMENT))
     return _soon(known, policy.redraw_within_days, _floor(found, policy), today, tuple(reasons))
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 from smart_app.domain.dates import PartialDate, add_days
 from smart_app.domain.decision import Line
@@ -114,11 +115,19 @@ def _advanced_span(chart: Chart) -> Span:
 def place(chart: Chart) -> tuple[Placed, ...]:
     """Every systemic exposure, in order of its start."""
     known_on = _advanced_span(chart)
-    placed = (_placed(e, known_on) for e in chart.exposures if e.drug_class in SYSTEMIC)
-    return tuple(sorted(placed, key=_order))
+    placed = [_placed(e, known_on) for e in chart.exposures if e.drug_class in SYSTEMIC]
+    placed.sort(key=_begun)
+    if any(_begun(a) == _begun(b) for a, b in pairwise(placed)):
+        placed.sort(key=_order)
+    return tuple(placed)
+
+
+def _begun(placed: Placed) -> tuple[Span, str]:
+    return placed.begun, placed.exposure.drug
 
 
 def _order(placed: Placed) -> tuple[Span, str, str]:
+    """For two of one drug that begin on one day: whatever tells them apart."""
     e = placed.exposure
     return placed.begun, e.drug, repr((e.start, e.end, e.ongoing, e.setting.value, e.stop_reason.value, e.sources))
 

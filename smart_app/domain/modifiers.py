@@ -6,13 +6,14 @@ from datetime import date
 
 from smart_app.domain.dates import add_months
 from smart_app.domain.decision import Modifiers, Reason
-from smart_app.domain.facts import Chart, DrugClass, Exposure, Extent, Known, Part
+from smart_app.domain.facts import Chart, DrugClass, Exposure, Extent, Known, Part, Sources
 from smart_app.domain.lines import Placed, line_start
 from smart_app.domain.policy import Policy
 from smart_app.domain.presence import last_taken
 from smart_app.domain.reasons import merged, missing_parts
 from smart_app.domain.wording import date_words, listed
 
+_BONE = frozenset({"bone"})
 VISCERAL = frozenset({"liver", "lung", "pleura", "peritoneum", "brain"})
 _CHANCE = "raises the chance of finding a mutation, not of benefit"
 _SEED = "stated by the source document only; the largest cohort did not confirm it"
@@ -23,11 +24,12 @@ def modifiers(
 ) -> tuple[Modifiers, tuple[Reason, ...]]:
     """Known yes, known no, or not known; with a reason for each that is known."""
     reasons: list[Reason] = []
+    sites = _metastases(chart)
     found = Modifiers(
         prior_adjuvant_ai=_adjuvant_ai(chart, placed, reasons),
-        bone=_site(chart, frozenset({"bone"}), "bone", "Bone metastases", "pada-1-kinetics", reasons),
-        visceral=_site(chart, VISCERAL, "visceral", "Visceral metastases", "modifier-visceral", reasons),
-        multiple_sites=_several(chart, reasons),
+        bone=_site(sites, _BONE, "bone", "Bone metastases", "pada-1-kinetics", reasons),
+        visceral=_site(sites, VISCERAL, "visceral", "Visceral metastases", "modifier-visceral", reasons),
+        multiple_sites=_several(sites, reasons),
         ai_6_months=_six_months(placed, today, policy, reasons),
         ldh_high=_ldh(chart, reasons),
     )
@@ -58,17 +60,19 @@ def _months(exposures: tuple[Exposure, ...]) -> int | None:
     return total
 
 
-def _metastases(chart: Chart) -> dict[str, tuple]:  # type: ignore[type-arg]
-    found: dict[str, tuple] = {}  # type: ignore[type-arg]
+def _metastases(chart: Chart) -> dict[str, Sources]:
+    """The sites of metastases with what names them."""
+    found: dict[str, Sources] = {}
     for spread in chart.spread:
         if spread.extent is Extent.METASTASIS and spread.site:
             found[spread.site] = merged(found.get(spread.site, ()), spread.sources)
     return found
 
 
-def _site(chart: Chart, sites: frozenset[str], code: str, what: str, evidence: str, reasons: list[Reason]) -> Known:
-    found = _metastases(chart)
-    hit = sorted(sites & set(found))
+def _site(
+    found: dict[str, Sources], sites: frozenset[str], code: str, what: str, evidence: str, reasons: list[Reason]
+) -> Known:
+    hit = sorted(sites & found.keys())
     if not hit:
         # a metastasis elsewhere does not say that there is none here
         return Known.UNKNOWN
@@ -79,8 +83,7 @@ def _site(chart: Chart, sites: frozenset[str], code: str, what: str, evidence: s
     return Known.YES
 
 
-def _several(chart: Chart, reasons: list[Reason]) -> Known:
-    found = _metastases(chart)
+def _several(found: dict[str, Sources], reasons: list[Reason]) -> Known:
     organs = sorted(set(found) - {"other"})
     if len(organs) < 2:
         return Known.UNKNOWN

@@ -48,7 +48,10 @@ class Clause:
 
 def merged(*groups: Sources) -> Sources:
     """Each source once, in a stable order."""
-    found = {s for g in groups for s in g}
+    filled = [g for g in groups if g]
+    if len(filled) <= 1 and (not filled or len(filled[0]) == 1):
+        return filled[0] if filled else ()
+    found = {s for g in filled for s in g}
     return tuple(sorted(found, key=_source_order)) if len(found) > 1 else tuple(found)
 
 

@@ -15,6 +15,7 @@ from smart_app.domain.variants import label
 from smart_app.domain.wording import date_words, listed
 
 _FLAG = ("serena-6-pfs", "serena-6-first-test", "fda-accelerated-approval", "odac-vote", "chmp-opinion")
+_SAYING = (Outcome.DETECTED, Outcome.NOT_READABLE)
 _COUNTS = "review.qualifies"
 NEXT_TREATMENT = "review.next_treatment"
 _DECIDED = "review.decided"
@@ -73,8 +74,9 @@ def switch_review(
 def _judge_all(
     chart: Chart, start: Span | None, today: date, policy: Policy, inside: AtCollection | None
 ) -> list[Judged]:
-    judged = [judge_finding(d, f, start, today, policy, inside) for d in chart.draws for f in d.findings]
-    judged += [j for j in (judge_nameless(d, start) for d in chart.draws) if j is not None]
+    saying = [d for d in chart.draws if d.findings or d.outcome in _SAYING]
+    judged = [judge_finding(d, f, start, today, policy, inside) for d in saying for f in d.findings]
+    judged += [j for j in (judge_nameless(d, start) for d in saying) if j is not None]
     return sorted(judged, key=_order)
 
 
