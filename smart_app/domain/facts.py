@@ -135,7 +135,7 @@ class Draw:
     assay: str | None = None
     accession: str | None = None  # specimen or accession identity, where the record has one
     limit: Decimal | None = None  # assay's stated limit of detection, a fraction
-    covers: tuple[str, ...] | None = None  # protein changes the assay says it covers; None: not stated
+    covers: tuple[str, ...] | None = None  # "p.D538G", "codons 536-538" it says it covers; None: not stated
     document: str | None = None  # link of a report that a person can open
     note: str | None = None  # the record's own words, shortened, for display
     sources: Sources = ()

@@ -11,7 +11,7 @@ from smart_app.domain.judging import AtCollection, Judged, collected, judge_find
 from smart_app.domain.logic import Span, any_of, not_after, span
 from smart_app.domain.policy import Policy
 from smart_app.domain.reasons import Key, merged, missing_parts, order_of
-from smart_app.domain.variants import label
+from smart_app.domain.variants import label, looked_for
 from smart_app.domain.wording import date_words, listed
 
 _FLAG = ("serena-6-pfs", "serena-6-first-test", "fda-accelerated-approval", "odac-vote", "chmp-opinion")
@@ -195,7 +195,7 @@ def _since(chart: Chart, found: list[Judged]) -> list[Reason]:
 
 def _missed(draw: Draw, variants: tuple[str, ...]) -> list[str]:
     """The variants that the assay says it does not cover."""
-    return [v for v in variants if draw.covers is not None and v not in draw.covers]
+    return [v for v in variants if not looked_for(v, draw.covers)]
 
 
 def _later(draw: Draw, variants: tuple[str, ...]) -> Reason:

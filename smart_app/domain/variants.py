@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 
 from smart_app.domain.facts import Finding, Kind, Origin, Significance
@@ -72,6 +73,20 @@ def tier(finding: Finding, policy: Policy) -> Tier:
 def qualifies(finding: Finding, policy: Policy) -> bool:
     """Whether the finding counts under the policy's variant list."""
     return tier(finding, policy) is not Tier.NONE
+
+
+_STRETCH = re.compile(r"codons? ([0-9]+)(?:-([0-9]+))?\Z")
+
+
+def looked_for(change: str, covers: Sequence[str] | None) -> bool:
+    """Whether an assay looks for a change: it names it, or its codon; yes where it does not say (``covers`` None)."""
+    if covers is None or change in covers:
+        return True
+    codons = _codons(change)
+    stretches = [found for found in map(_STRETCH.match, covers) if found is not None]
+    return codons is not None and any(
+        int(s.group(1)) <= codons[0] and codons[1] <= int(s.group(2) or s.group(1)) for s in stretches
+    )
 
 
 def label(finding: Finding) -> str:

@@ -31,6 +31,11 @@ The choices behind the ESR1 tables:
   `esr1.no_result`. Words that name it as a result and cannot be understood give a draw that is *not readable*.
 - ESR1 among the studied regions (or the regions of a genomic study) and no ESR1 variant beside it is *not detected*; any
   answer about ESR1 for the same sample stands before it. A member of the report that was not read makes it *not readable*.
+- What an assay covers is read where the record states it: a test or method named after its targets, "covers codons
+  536-538 only", ranges of the regions studied, one change alone that was negative. Exons and panel names state nothing.
+- A percentage is an amount only where it is one: not a tumour fraction, a limit of detection, coverage, confidence or
+  purity; 0.3±0.1 % and 0.5–0.9 % are shown as they stand. "0.84 % and 0.31 %" after two changes belong to them in turn.
+- Abnormal and normal flags (A, N) count only where nothing else is said: systems set them by default.
 - One draw: the same accession, result identifier, specimen or entry; else the same day where neither laboratory nor assay
   part them. A corrected result replaces the earlier one, which stays visible as withdrawn; a final one replaces the
   preliminary one. Results of one sample that contradict each other are one draw that is a conflict.

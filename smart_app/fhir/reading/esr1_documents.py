@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from smart_app.domain.facts import DateBasis, Draw, Outcome, Specimen, Standing, WithdrawnResult
+from smart_app.fhir.reading.esr1_coverage import of_words
 from smart_app.fhir.reading.esr1_reports import GENETIC, fetched, inline_texts, link_of, opaque
 from smart_app.fhir.reading.labtext import ESR1, read_text
 from smart_app.fhir.reading.merge import Told
@@ -83,6 +84,7 @@ def read_document(
         laboratory=next((t for p in items(document.get("author")) if (t := text(p.get("display")))), None)
         or text(obj(document.get("custodian")).get("display")),
         accession=identity(specimens),
+        covers=tuple(sorted(of_words([inline], negative=outcome is Outcome.NOT_DETECTED))) or None,
         document=link_of(document, attachments) or reference_of(document) or None,
         note="A report that a person can open; the app cannot read it."
         if outcome is Outcome.NOT_READABLE

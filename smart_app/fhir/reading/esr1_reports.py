@@ -193,7 +193,7 @@ def study_coverage(record: Record, group: Group) -> tuple[Said | None, list[Json
             found = record.resolve(value_of(extension), procedure)
             if found is not None:
                 specimens.append(found)
-        for place, what in _regions(record, procedure):
+        for place, what in study_regions(record, procedure):
             if not ESR1.search(what):
                 continue
             if place == "uncalled":
@@ -211,7 +211,7 @@ def study_coverage(record: Record, group: Group) -> tuple[Said | None, list[Json
     return said, specimens, procedures
 
 
-def _regions(record: Record, procedure: Json) -> Iterable[tuple[str, str]]:
+def study_regions(record: Record, procedure: Json) -> Iterable[tuple[str, str]]:
     """(studied | called | uncalled | description | focus, what it names)."""
     for region in extension_values(procedure, "genomic-study-analysis-regions"):
         for part in items(region.get("extension")):

@@ -100,6 +100,14 @@ def translated(change: str | None) -> str | None:
     return _TRANSLATED.get(change or "") or _TRANSLATED_GENOMIC.get(change or "")
 
 
+def coding_position(position: int) -> int | None:
+    """The base of the coding sequence at a position that is on it, or on chromosome 6 from codon 534 to the last."""
+    for shift in (0, _TO_GRCH38):
+        if 1600 <= (base := position - shift - 152418313) <= 1788:
+            return base
+    return position if 1 <= position <= 1788 else None
+
+
 def kind_of(protein_change: str | None, dna_change: str | None = None) -> Kind:
     """From the notation alone."""
     text = protein_change or ""

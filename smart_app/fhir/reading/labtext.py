@@ -361,8 +361,8 @@ class _Reader:
             self.failed = True
         elif pole == "w":
             self.pending = True
-        elif pole == "n":
-            self.uncovered = True
+        elif pole == "n":  # of the gene; one change that is not covered leaves the others' answer
+            self.uncovered = self.uncovered or thing.change is None
         elif pole == "" and thing.change is not None:
             finding = self._finding(thing)
             self.orphans.setdefault(finding.protein_change or finding.dna_change or "", finding)

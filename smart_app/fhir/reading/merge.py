@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from smart_app.domain.facts import DateBasis, Draw, Finding, Outcome, Source, Specimen, Standing, WithdrawnResult
+from smart_app.domain.variants import looked_for
 from smart_app.fhir.reading.record import Notes
 
 
@@ -262,6 +263,7 @@ def _filled(a: Draw, b: Draw) -> Draw:
         assay=a.assay or b.assay,
         accession=identities[0] if identities else None,
         limit=a.limit if a.limit is not None else b.limit,
+        covers=tuple(sorted({*(a.covers or ()), *(b.covers or ())})) or None,
         document=a.document or b.document,
         note=a.note or b.note,
     )
@@ -306,7 +308,8 @@ def _contradict(one: Told, other: Told) -> bool:
     outcomes = {one.draw.outcome, other.draw.outcome}
     if outcomes == {Outcome.DETECTED, Outcome.NOT_DETECTED}:
         positive, negative = (one, other) if one.draw.outcome is Outcome.DETECTED else (other, one)
-        return not negative.denied or bool(negative.denied & _named(positive.draw))
+        covered = any(looked_for(name, negative.draw.covers) for name in _named(positive.draw))
+        return covered and (not negative.denied or bool(negative.denied & _named(positive.draw)))
     if outcomes == {Outcome.DETECTED} and one.draw.findings and other.draw.findings:
         return _different_amounts(one.draw, other.draw) or bool(
             one.denied & _named(other.draw) or other.denied & _named(one.draw)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from smart_app.codes import Codebook
 from smart_app.domain.facts import Draw, Finding, OrderedDraw, Outcome, Source, Standing, WithdrawnResult
 from smart_app.fhir.reading.esr1_context import accession_of, assay_of, dated, effective, identifiers_of, shown_name
+from smart_app.fhir.reading.esr1_coverage import coverage
 from smart_app.fhir.reading.esr1_documents import read_document, replaced_documents
 from smart_app.fhir.reading.esr1_orders import ordered_draws
-from smart_app.fhir.reading.esr1_reports import about_esr1, link_of, overall, own_words, study_coverage
+from smart_app.fhir.reading.esr1_reports import about_esr1, link_of, overall, own_words, study_coverage, study_regions
 from smart_app.fhir.reading.esr1_shape import wrong_parts
 from smart_app.fhir.reading.esr1_tree import Group, groups, status_of, unique
 from smart_app.fhir.reading.esr1_unread import elsewhere, to_be_opened
@@ -128,8 +129,8 @@ def _read_group(
         if regions:
             answers, inferred = [replace(s, said=Said(Outcome.NOT_DETECTED, covers=True)) for s in regions], True
         elif studied is not None and not group.missing:
-            negative = Said(Outcome.NOT_DETECTED, covers=True)
-            answers, inferred = [_Told(negative, (*chain, *procedures), source_of(group.anchor))], True
+            clear = Said(Outcome.NOT_DETECTED, covers=True)
+            answers, inferred = [_Told(clear, (*chain, *procedures), source_of(group.anchor))], True
         if answers and whole is not None:
             answers, inferred = [replace(s, said=whole) for s in answers], False
     if inferred and group.missing:
@@ -138,8 +139,12 @@ def _read_group(
         answers = [replace(s, said=Said(Outcome.NOT_READABLE, note=missing)) for s in answers]
     if not answers:
         answers = _without_answer(record, group, discrete, stated, own)
-    for part in _by_specimen(record, answers, studied_specimens):
-        told.append(_draw(record, group, part, studied_specimens, inferred))
+    if answers:
+        negative = any(s.said.outcome is Outcome.NOT_DETECTED for s in answers)
+        regions_of = [what for p in procedures for _, what in study_regions(record, p)]
+        covers = coverage(record, group, regions_of, negative=negative)
+        for part in _by_specimen(record, answers, studied_specimens):
+            told.append(_draw(record, group, part, studied_specimens, inferred, covers))
 
 
 def _note_wrong_parts(record: Record, resource: Json, home: Json) -> None:
@@ -189,7 +194,9 @@ def _by_specimen(record: Record, told: list[_Told], studied: list[Json]) -> list
 # --- one draw ---------------------------------------------------------------------------------------------------------
 
 
-def _draw(record: Record, group: Group, told: list[_Told], studied: list[Json], inferred: bool) -> Told:
+def _draw(
+    record: Record, group: Group, told: list[_Told], studied: list[Json], inferred: bool, covers: frozenset[str]
+) -> Told:
     members = [one for one in told if not one.own] or told
     chain = unique([*(one.chain[0] for one in told), *(r for one in told for r in one.chain[1:])])
     specimens = next((s for one in members if (s := specimens_of(record, *one.chain))), []) or studied
@@ -223,6 +230,7 @@ def _draw(record: Record, group: Group, told: list[_Told], studied: list[Json], 
         assay=assay_of(chain),
         accession=identity(specimens) or accession_of(chain),
         limit=limit_of_detection(notes),
+        covers=tuple(sorted(covers | denied)) or None,
         document=next((link for r in chain if (link := link_of(r, items(r.get("presentedForm"))))), None)
         or (reference_of(group.anchor) or None if outcome is Outcome.NOT_READABLE else None),
         note=next((one.said.note for one in told if one.said.note), None),
