@@ -59,16 +59,15 @@ class Rooms:
         entries = [{"resource": r} for r in found]
         self.ehr.fake.on("/fhir/Observation", Answer(body={"resourceType": "Bundle", "entry": entries}))
 
-    def due(self) -> str:
-        """A launch of a sandbox patient whose next draw has days."""
-        person = next(p for p in everybody(TODAY) if p.id == "sandbox-due")
+    def person(self, ident: str) -> str:
+        """A launch of a sandbox patient."""
+        person = next(p for p in everybody(TODAY) if p.id == ident)
         for resource in person.resources:
-            if resource["resourceType"] == "Patient":
-                self.ehr.fake.on("/fhir/Patient/sandbox-due", Answer(body=resource))
+            self.ehr.fake.on(f"/fhir/{resource['resourceType']}/{resource['id']}", Answer(body=resource))
         for kind in KINDS:
             entries = [{"resource": r} for r in person.resources if r["resourceType"] == kind]
             self.ehr.fake.on(f"/fhir/{kind}", Answer(body={"resourceType": "Bundle", "entry": entries}))
-        self.ehr.token["patient"] = "sandbox-due"
+        self.ehr.token["patient"] = ident
         return self.app.launched(self.ehr)
 
     def preview(self, address: str | None = None) -> requests.Response:
@@ -407,7 +406,7 @@ def test_an_ehr_that_fails_between_preview_and_confirmation_says_that_nothing_wa
 
 
 def test_the_draw_is_moved_with_a_reason_and_not_without(rooms: Rooms) -> None:
-    address = rooms.due()
+    address = rooms.person("sandbox-due")
     page = rooms.preview(address).text
     first, last = (TODAY + timedelta(days=d) for d in (300, 310))
     days = {"draw_from": first.isoformat(), "draw_until": last.isoformat()}
@@ -421,3 +420,82 @@ def test_the_draw_is_moved_with_a_reason_and_not_without(rooms: Rooms) -> None:
     assert heading(rooms.post("plan/confirm", moved, address)) == "The plan is in the EHR"
     detail = rooms.server.plans["plan1"]["activity"][0]["detail"]
     assert detail["scheduledPeriod"] == {"start": days["draw_from"], "end": days["draw_until"]}
+
+
+NEWER = {**POSITIVE, "id": "o2", "effectiveDateTime": ago(1)}
+
+
+def started(rooms: Rooms) -> str:
+    """A plan that rests on one draw is stored, and the result of a later one has come; gives the preview."""
+    rooms.results(POSITIVE)
+    assert heading(rooms.confirm(rooms.preview().text)) == "The plan is in the EHR"
+    rooms.results(POSITIVE, NEWER)
+    return rooms.preview().text
+
+
+def test_a_new_draw_result_completes_the_plan_and_the_next_one_follows_it(rooms: Rooms) -> None:
+    page = started(rooms)
+    assert "The stored plan is completed, because the result of the draw of" in page
+    assert "Complete the stored plan and write the next one" in page
+    answer = rooms.confirm(page)
+    assert heading(answer) == "The plan is in the EHR"
+    assert "The earlier plan is completed" in answer.text
+    old, new = rooms.server.plans["plan1"], rooms.server.plans["plan2"]
+    assert (old["status"], new["status"]) == ("completed", "active")
+    assert new["replaces"] == [{"reference": "CarePlan/plan1"}]
+    assert "is there. The next plan follows it." in old["text"]["div"]
+    page = rooms.preview(rooms.app.launched(rooms.ehr)).text
+    assert "Nothing. The stored plan says the same." in page
+    assert "Earlier plans of this app" in page
+    assert rooms.server.writes == 3
+
+
+def test_the_clinician_may_keep_the_stored_plan_although_a_new_result_is_there(rooms: Rooms) -> None:
+    page = rooms.post("plan", started(rooms), keep="yes").text
+    assert "Update the plan in the EHR" in page
+    assert heading(rooms.confirm(page)) == "The plan is in the EHR"
+    assert list(rooms.server.plans) == ["plan1"]
+    assert rooms.server.plans["plan1"]["status"] == "active"
+
+
+def test_a_plan_that_follows_and_is_refused_leaves_the_old_one_as_it_was(rooms: Rooms) -> None:
+    page = started(rooms)
+    before = {k: v for k, v in rooms.server.plans["plan1"].items() if k != "meta"}
+    rooms.server.before = lambda r: Answer(422) if r.method == "POST" else None
+    answer = rooms.confirm(page)
+    assert heading(answer) == "The plan was NOT saved"
+    assert "The earlier plan is active again." in answer.text
+    assert list(rooms.server.plans) == ["plan1"]
+    assert {k: v for k, v in rooms.server.plans["plan1"].items() if k != "meta"} == before
+
+
+def test_an_earlier_plan_that_cannot_be_reopened_is_said(rooms: Rooms) -> None:
+    page = started(rooms)
+
+    def after_the_first(request: Request) -> Answer | None:
+        return Answer(403) if request.method != "GET" and rooms.server.writes == 2 else None
+
+    rooms.server.before = after_the_first
+    answer = rooms.confirm(page)
+    assert "was completed and could not be reopened" in answer.text
+    rooms.server.before = lambda _r: None
+    assert heading(rooms.confirm(rooms.preview().text)) == "The plan is in the EHR"
+    assert rooms.server.plans["plan2"]["replaces"] == [{"reference": "CarePlan/plan1"}]
+    assert len(rooms.server.living) == 1
+
+
+def test_a_plan_that_follows_and_gets_no_answer_is_looked_up_and_never_doubled(rooms: Rooms) -> None:
+    page = started(rooms)
+    rooms.server.after = lambda r, a: Answer(drop=True) if r.method == "POST" else a
+    assert heading(rooms.confirm(page)) == "The plan is in the EHR"
+    assert [p["status"] for p in rooms.server.plans.values()] == ["completed", "active"]
+
+
+def test_a_server_that_lets_only_update_keeps_one_plan_when_a_new_result_comes(rooms: Rooms) -> None:
+    page = started(rooms)
+    assert "Complete the stored plan" in page
+    rooms.server.can = ["read", "search-type", "update"]
+    answer = rooms.confirm(page)
+    assert "Something changed in the EHR since the preview" in answer.text
+    assert heading(rooms.confirm(answer.text)) == "The plan is in the EHR"
+    assert list(rooms.server.plans) == ["plan1"]

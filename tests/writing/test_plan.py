@@ -9,15 +9,18 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_app.domain.facts import Gap, Part
+from smart_app.domain.dates import PartialDate
+from smart_app.domain.facts import Chart, Gap, Part, Source, Specimen, Standing
 from smart_app.fhir import jsontext
 from smart_app.fhir.writing.careplan import Moved, PlanContext, build_plan, sentences
 from smart_app.fhir.writing.compare import differences, lost
+from smart_app.fhir.writing.following import followed, result_since
 from smart_app.fhir.writing.identity import FLAG_URL
 from smart_app.fhir.writing.patching import closed, patched, touched
 from smart_app.fhir.writing.stored import living, next_number, own_plans, read_reviews, replaced
@@ -149,6 +152,26 @@ def test_a_recorded_decision_is_read_back_even_where_the_server_dropped_a_part(
     ]
 
 
+@pytest.mark.parametrize("lost_by_the_server", [(), ("extension",), ("activity",)])
+def test_a_declined_flag_is_read_back_like_a_decision(lost_by_the_server: tuple[str, ...]) -> None:
+    plan = {**plan_of(PATIENT, decided="germline", declined=True), "id": "x"}
+    assert part(plan, "outcome") == "declined"
+    stored = {k: v for k, v in plan.items() if k not in lost_by_the_server}
+    assert [(r.variants, r.text) for r in read_reviews([stored], ZONE)] == [(("p.D538G",), "germline")]
+    assert "Switch review: due becomes declined." in differences({**plan_of(PATIENT), "id": "x"}, plan)
+
+
+def test_others_definitions_stay_and_ours_is_renewed_in_its_place() -> None:
+    ours = PLAN["instantiatesCanonical"][0]
+    old = ours.partition("|")[0] + "|2020-01-01"
+    stored = {**PLAN, "id": "x", "instantiatesCanonical": ["urn:a", old, "urn:b"]}
+    renewed = patched(stored, PLAN)
+    assert renewed["instantiatesCanonical"] == ["urn:a", ours, "urn:b"]
+    assert any(
+        s.startswith("Policy: esr1-trial-strict, version 2020-01-01 becomes") for s in differences(stored, renewed)
+    )
+
+
 def test_a_decision_outlives_later_updates_and_not_an_entry_in_error() -> None:
     chart, decision = chart_of(PATIENT)
     plan = {**plan_of(PATIENT, decided="Treatment goes on"), "id": "x"}
@@ -175,6 +198,81 @@ def test_the_plan_of_a_year_ago_is_continued_and_a_revoked_one_or_another_teams_
     assert next_number([revoked]) == 2
     assert replaced([revoked]) == "CarePlan/revoked"
     assert replaced([{**revoked, "status": "entered-in-error"}]) is None
+
+
+# --- a new draw result ----------------------------------------------------------------------------------------------
+
+
+def with_draws(*days: str) -> Chart:
+    chart, _ = chart_of(PATIENT)
+    base = chart.draws[0]
+    made = [
+        replace(base, date=PartialDate.parse(day), sources=(Source(f"Observation/r{number}"),))
+        for number, day in enumerate(days)
+    ]
+    return replace(chart, draws=tuple(made))
+
+
+def resting_on(chart: Chart, created: str = "2026-11-21") -> Json:
+    _, decision = chart_of(PATIENT)
+    return {**build_plan(decision, PlanContext(PATIENT, chart)), "created": created}
+
+
+@pytest.mark.parametrize(
+    ("rests_on", "there", "new"),
+    [
+        (["2026-10-01"], ["2026-10-01"], None),
+        (["2026-10-01"], ["2026-10-01", "2026-11-01"], "2026-11-01"),
+        (["2026-10-01"], ["2026-10-01", "2026-09-01"], None),  # an older one that came in later
+        (["2026-10-01"], ["2026-10-01", "2026-10"], None),  # may be earlier
+        (["2026-10"], ["2026-10", "2026-10-31"], None),
+        (["2026-10"], ["2026-10", "2026-11"], "2026-11"),
+        ([], ["2026-11-20"], None),
+        ([], ["2026-11-21"], "2026-11-21"),
+        ([], [], None),
+        (["2026-10-01"], [], None),
+    ],
+)
+@pytest.mark.parametrize("dropped", ["nothing", "supportingInfo", "lastDraw"])
+def test_a_draw_is_new_where_it_is_surely_later_than_those_the_plan_rests_on(
+    rests_on: list[str], there: list[str], new: str | None, dropped: str
+) -> None:
+    stored = resting_on(with_draws(*rests_on))
+    stored.pop(dropped, None)
+    if dropped == "lastDraw":
+        parts = flags(stored)[0]["extension"]
+        flags(stored)[0]["extension"] = [p for p in parts if p["url"] != "lastDraw"]
+        if not (set(rests_on) & set(there)) and rests_on:
+            return  # such a plan tells no day at all: the next test
+    found = result_since(stored, with_draws(*there))
+    assert (str(found) if found else None) == new
+
+
+def test_a_plan_that_does_not_tell_what_it_rests_on_is_continued() -> None:
+    chart = with_draws("2026-11-21")
+    stored = resting_on(chart)
+    assert result_since({k: v for k, v in stored.items() if k not in ("supportingInfo", "extension")}, chart) is None
+
+
+@pytest.mark.parametrize("more", [{"specimen": Specimen.TISSUE}, {"standing": Standing.PROVISIONAL}, {"date": None}])
+def test_a_tissue_sample_a_preliminary_or_an_undated_result_ends_no_plan(more: dict[str, Any]) -> None:
+    chart = with_draws("2026-10-01", "2026-11-01")
+    late = replace(chart, draws=(chart.draws[0], replace(chart.draws[1], **more)))
+    assert result_since(resting_on(with_draws("2026-10-01")), late) is None
+
+
+def test_the_activity_of_the_draw_is_done_when_its_result_is_there_and_others_stay() -> None:
+    theirs = {"detail": {"status": "scheduled", "code": {"text": "Echo"}}}
+    stored = {**plan_of(DUE), "id": "x"}
+    stored["activity"] = [theirs, *stored["activity"]]
+    ended = followed(stored, PartialDate.parse("2026-11-20"), DAY, {"authorString": "Dr Ada"})
+    assert ended["activity"][0] == theirs
+    assert [a["detail"]["status"] for a in ended["activity"]] == ["scheduled", "completed"]
+    assert ended["note"][-1]["authorString"] == "Dr Ada"
+    review = followed({**PLAN, "id": "x"}, PartialDate.parse("2026-11-20"), DAY, {})["activity"][-1]["detail"]
+    assert review["status"] == "cancelled"
+    assert review["statusReason"] == {"text": "Goes on in the plan that follows this one"}
+    assert followed({"status": "active"}, PartialDate.parse("2026"), DAY, {})["status"] == "completed"
 
 
 # --- a stored plan is renewed, and nothing of others changes ----------------------------------------------------------
