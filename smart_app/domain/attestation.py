@@ -15,7 +15,8 @@ class Attested:
     """
 
     reference: str
-    what: str  # "HER2 negative (3 Nov 2025)"
+    what: str  # "HER2 negative, metastasis, 3 Nov 2025"
+    short: str  # "the HER2 status", for a headline
     by: str  # the clinician's name, or the reference where the EHR gives no name
     on: date
     basis: str  # the clinician's own words

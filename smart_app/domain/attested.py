@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from smart_app.domain.attestation import Attested
 from smart_app.domain.attested_drugs import drug_clause, fill, overlap
-from smart_app.domain.attested_words import draw_words, extent_words, receptor_words, status_words, words_of
+from smart_app.domain.attested_words import draw_words, extent_words, receptor_words, short_of, status_words, words_of
 from smart_app.domain.facts import (
     Chart,
     DateBasis,
@@ -89,6 +89,7 @@ def join(chart: Chart, given: Sequence[Attestation], reports: Collection[str] | 
         noted = Attested(
             reference=one.reference,
             what=words_of(one.fact, one.on, first_line=one.first_line),
+            short=short_of(one.fact),
             by=one.who,
             on=one.on,
             basis=one.basis,

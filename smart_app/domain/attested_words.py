@@ -112,6 +112,19 @@ def words_of(
     return _drug_words(fact, on) + (", first line" if first_line else "")
 
 
+def short_of(fact: Receptor | Spread | Exposure | Draw | DiseaseStatus) -> str:
+    """What the fact is about, for a headline."""
+    if isinstance(fact, Receptor):
+        return f"the {_MARKERS[fact.marker]} status"
+    if isinstance(fact, Spread):
+        return "the advanced disease"
+    if isinstance(fact, DiseaseStatus):
+        return f"the scan of {date_words(fact.date)}"
+    if isinstance(fact, Draw):
+        return f"the ESR1 result of {date_words(fact.date)}"
+    return fact.drug
+
+
 def signed(one: Attested) -> str:
     return f"{one.by} on {day_words(one.on)}"
 
@@ -171,7 +184,7 @@ def told(decision: Decision, chart: Chart) -> Decision:
     headline = decision.headline
     on = _rests_on(decision, known)
     if on:
-        headline = f"{headline} This rests on what a clinician attested: {listed([a.what for a in on])}."
+        headline = f"{headline} Attested by a clinician: {listed(list(dict.fromkeys(a.short for a in on)))}."
     return replace(decision, reasons=(*reasons, *map(_gave_way, _unused(chart))), headline=headline)
 
 

@@ -10,6 +10,7 @@ from smart_app.domain.attested import join
 from smart_app.domain.decision import Decision
 from smart_app.domain.facts import Chart
 from smart_app.domain.policy import Policy
+from smart_app.fhir.client import FhirClient
 from smart_app.fhir.harvest import harvest
 from smart_app.fhir.reading.attested import standing_reports
 from smart_app.fhir.reading.chart import read_chart
@@ -49,11 +50,11 @@ class ChartView:
     supplied: Supplied = field(default_factory=Supplied)  # what clinicians attested
 
 
-def read_view(launch: Launch) -> ChartView:
+def read_view(launch: Launch, client: FhirClient | None = None) -> ChartView:
     """Reads, checks and decides. FhirError where the patient cannot be read at all."""
     issuer = launch.issuer
     entries, receipt = harvest(
-        services().client(launch),
+        client or services().client(launch),
         launch.patient_id,
         issuer.plan,
         capabilities=services().statements.of(issuer.base),

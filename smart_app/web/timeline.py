@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, current_app, g, render_template, r
 from smart_app.evidence import REGIONS, load_evidence, regional
 from smart_app.fhir import jsontext
 from smart_app.smart.launches import Launch
-from smart_app.web import resources, words
+from smart_app.web import progress, resources, words
 from smart_app.web.chart import banner_of, read_view
 from smart_app.web.page import timeline_page
 from smart_app.web.rows import SORTS, as_csv, rows_of
@@ -44,8 +44,11 @@ def shown(template: str, **model: Any) -> Response:
 def page(launch_id: str) -> Response:  # noqa: ARG001 - the guard used it
     """The answer first, then why, then everything. ``?sort=`` orders the table."""
     sort = request.args.get("sort", SORTS[0])
-    view = read_view(_launch())
-    model = timeline_page(view, sort if sort in SORTS else SORTS[0])
+    sort = sort if sort in SORTS else SORTS[0]
+    view = progress.awaited(_launch())
+    if isinstance(view, progress.Reading):
+        return shown("progress/page.html", **progress.so_far(view, sort))
+    model = timeline_page(view, sort)
     return shown("timeline/page.html", page=model, view=view)
 
 

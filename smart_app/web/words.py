@@ -240,6 +240,11 @@ def exposure_name(exposure: Exposure) -> str:
     return said + attested_words(exposure.sources)
 
 
+def attested_sign(sources: Sources) -> str:
+    """Beside a mark of the picture; the legend explains it."""
+    return " att." if any(source.attested for source in sources) else ""
+
+
 def attested_words(sources: Sources) -> str:
     """For the end of a mark's name."""
     return "; attested by a clinician" if any(source.attested for source in sources) else ""

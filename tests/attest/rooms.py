@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from smart_app.fhir import jsontext
 from smart_app.sandbox.patients import everybody
 from tests.smart.ehr import KINDS, Clock, without_wire
 from tests.support.fake_server import Answer
@@ -53,7 +54,7 @@ class Rooms:
                 continue
             same = [r for r in found if r["resourceType"] == kind]
             bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": r} for r in same]}
-            self.ehr.fake.on(f"/fhir/{kind}", Answer(body=bundle))
+            self.ehr.fake.on(f"/fhir/{kind}", Answer(body=jsontext.dumps(bundle)))
         for resource in person.resources:
             if resource["resourceType"] == "Patient":
                 self.ehr.fake.on(f"/fhir/Patient/{ident}", Answer(body=resource))

@@ -24,9 +24,7 @@ def test_a_missing_receptor_is_offered_attested_used_written_and_read_back(rooms
         assert rooms.attest(at, "receptor", fields).status_code == 303
     page = rooms.page(at)
     assert "Cannot tell" not in headline(page)
-    assert "rests on what a clinician attested: oestrogen receptor positive 90 %, metastasis, Dec 2025" in headline(
-        page
-    )
+    assert "Attested by a clinician: the oestrogen receptor status and the HER2 status." in headline(page)
     assert "HER2 negative (negative, metastasis, Dec 2025). Attested by Dr Ada on" in page
     assert page.count("Not in the care plan yet.") == 2
     assert "attested by Dr Ada on" in rooms.page(f"{at}table.csv")
@@ -318,6 +316,9 @@ def test_every_kind_can_be_attested_and_is_named_on_the_page_and_in_the_plan(roo
     for _, _, named in given:
         assert named in page
         assert named in plan
+    picture = page[page.index('class="wide"') : page.index('class="narrow"')]
+    assert picture.count("attested by a clinician") >= 2  # the drug and the status; what is in receptors has no lane
+    assert "attested by a clinician</span>" in page  # the legend
     rooms.confirm(at)
     kinds = [c["resourceType"] for c in rooms.server.plans["plan1"]["contained"]]
     assert kinds == ["Device", "Observation", "Condition", "MedicationStatement", "Observation"]

@@ -89,7 +89,7 @@ def test_an_attested_her2_status_opens_the_window_and_every_word_of_it_says_by_w
     made, decision = with_(lacking, att(NEW_BIOPSY))
     assert decision.window.answer is WindowAnswer.INSIDE
     assert said(decision, "window.her2.negative").endswith("Attested by Dr Ada on 3 Nov 2026.")
-    assert "attested: HER2 negative, metastasis, Dec 2025." in decision.headline
+    assert decision.headline.endswith(" Attested by a clinician: the HER2 status.")
     assert made.receptors[-1].sources == (Source("Attested/att-1", None, True),)
     assert not any("Attested" in r.sentence for r in decision.reasons if r.code == "window.er.positive")
 
@@ -177,6 +177,23 @@ def test_stretches_long_apart_are_two_facts() -> None:
     made = join(chart(exposures=(adjuvant,)), [att(taking("letrozole", DrugClass.AI))])
     assert len(made.exposures) == 2
     assert made.attested[0].clause == "W4"
+
+
+def test_a_headline_names_what_was_attested_in_short() -> None:
+    lacking = chart(receptors=(), spread=(), exposures=(), gaps=(Gap(Part.STATUS, "x", "y"),))
+    given_ = [
+        att(NEW_BIOPSY, "att-1"),
+        att(replace(NEW_BIOPSY, marker=Marker.ER, status=ReceptorStatus.POSITIVE), "att-2"),
+        att(Spread(Extent.METASTASIS, P("2025-12")), "att-3"),
+        att(taking(), "att-4"),
+        att(taking("letrozole", DrugClass.AI), "att-5"),
+        att(DiseaseStatus(Progress.STABLE, P("2026-10-15"), True), "att-6"),
+    ]
+    _, decision = with_(lacking, *given_)
+    assert decision.headline.partition(" Attested by a clinician: ")[2] == (
+        "the advanced disease, the oestrogen receptor status, the HER2 status, letrozole, palbociclib "
+        "and the scan of 15 Oct 2026."
+    )
 
 
 @pytest.mark.parametrize(
@@ -278,7 +295,7 @@ def test_a_result_read_from_a_report_takes_the_place_of_the_unreadable_one_and_r
     made, decision = with_(base, att(result(Outcome.DETECTED, D538G), report=REPORT), reports={REPORT})
     assert decision.switch_review.answer is ReviewAnswer.RAISED
     assert decision.headline.startswith("ESR1 p.D538G (0.80 %) first detected 12 Oct 2026: switch review due. ")
-    assert "what a clinician attested: ESR1 mutation detected (p.D538G 0.80 %) in plasma, 12 Oct" in decision.headline
+    assert decision.headline.endswith(" Attested by a clinician: the ESR1 result of 12 Oct 2026.")
     new = made.draws[0]
     assert (new.outcome, new.laboratory, new.document) == (Outcome.DETECTED, "Lab", REPORT)
     assert new.findings[0].sources == (Source(REPORT), Source("Attested/att-1", None, True))

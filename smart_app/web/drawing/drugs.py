@@ -155,6 +155,6 @@ def _note(pic: Picture, e: Exposure, y: float) -> Markup:
     if e.end is not None and e.end.last < pic.scale.first:
         since = words.any_date(e.start) if e.start is not None else "?"
         return text(pic.scale.left + 12, y + 10.5, f"{since} – {words.any_date(e.end)}", "small halo")
-    if e.end is None and e.ongoing is not True:
-        return text(min(_span(pic, e)[1] + 3, pic.scale.right - 8), y + 10.5, "?", "small")
-    return Markup("")
+    said = "?" if e.end is None and e.ongoing is not True else ""
+    said += words.attested_sign(e.sources)
+    return text(min(_span(pic, e)[1] + 3, pic.scale.right - 8), y + 10.5, said, "small") if said else Markup("")

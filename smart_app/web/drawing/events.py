@@ -30,13 +30,20 @@ def disease_lane(pic: Picture, top: float) -> Lane:
         x = pic.scale.x(spread.known_on.first) if spread.known_on else 0.0
         site = (spread.site or "").replace("_", " ")
         said = f"Advanced disease known since {date_words(spread.known_on)}{f', {site}' if site else ''}"
-        made.append((x, "advanced", linked(row_id("spread", n), said, lettered("M", x, y), x=x, y=y)))
+        said += words.attested_words(spread.sources)
+        made.append(
+            (
+                x,
+                "advanced" + words.attested_sign(spread.sources),
+                linked(row_id("spread", n), said, lettered("M", x, y), x=x, y=y),
+            )
+        )
     for n, one in enumerate(pic.chart.statuses):
         if one.date is not None and pic.scale.holds(one.date):
             x = pic.scale.middle(one.date)
-            said = f"{date_words(one.date)}: disease {words.PROGRESS[one.status]}"
+            said = f"{date_words(one.date)}: disease {words.PROGRESS[one.status]}{words.attested_words(one.sources)}"
             mark = linked(row_id("status", n), said, status(one.status, x, y), x=x, y=y)
-            made.append((x, words.PROGRESS[one.status], mark))
+            made.append((x, words.PROGRESS[one.status] + words.attested_sign(one.sources), mark))
     if not made:
         return pic.empty("Disease", top, pic.nothing(Part.STATUS, Part.DISEASE))
     return Lane([pic.name("Disease", top), *_with_words(pic, made, y)], pic.head + _HEIGHT)

@@ -171,7 +171,7 @@ def _spot(spot: Spot, known: dict[str, str], laboratories: Laboratories, bottom:
     if draw.standing is not Standing.FINAL:
         notes.append(words.STANDINGS[draw.standing])
     said = ", ".join([f"{name} {words.amount(spot.finding)}", date_words(draw.date), *notes])
-    said += f"; {words.place(draw) or 'laboratory not named'}"
+    said += f"; {words.place(draw) or 'laboratory not named'}{words.attested_words(draw.sources)}"
     y = bottom if spot.y is None else spot.y
     open_ = spot.finding.below_limit or draw.standing is not Standing.FINAL or spot.y is None
     shapes = [point(laboratories[(draw.laboratory, draw.assay)], known[name], spot.x, y, open_=open_)]

@@ -44,6 +44,10 @@ def legend(chart: Chart, decision: Decision, today: date) -> list[Entry]:
         if any(v.kind is kind_of_visit for v in chart.visits):
             made.append((_icon(marks.lettered(sign, 13, 13)), said))
     made += _drug_marks(chart)
+    shown = [d.sources for d in chart.draws] + [e.sources for e in chart.exposures]
+    shown += [s.sources for s in chart.statuses] + [s.sources for s in chart.spread]
+    if any(map(words.attested_sign, shown)):
+        made.append((_icon(text(13, 18, "att.", "m-lab", "middle")), "attested by a clinician"))
     return made + _laboratories(pic)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from smart_app.domain.facts import Draw, Outcome, Progress, Specimen, Standing
+from smart_app.web import words
 from smart_app.web.drawing.svg import box, circle, path, text
 
 R = 7.0
@@ -47,8 +48,8 @@ def draw_notes(draw: Draw, x: float, y: float, laboratory: str) -> Markup:
         made += text(x + 7, y - 5, "≠", "m-note")
     if draw.specimen is Specimen.TISSUE:
         made += text(x - 13, y - 5, "T", "m-note")
-    if any(source.attested for source in draw.sources):
-        made += text(x + 9, y + 9, "att.", "m-lab halo")
+    if sign := words.attested_sign(draw.sources):
+        made += text(x + 9, y + 9, sign.strip(), "m-lab halo")
     return made + text(x, y + 21, laboratory, "m-lab", "middle") if laboratory else made
 
 
