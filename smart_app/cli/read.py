@@ -14,7 +14,7 @@ from smart_app.domain.policy import Policy
 from smart_app.domain.variants import label, qualifies
 from smart_app.domain.wording import percent_words
 from smart_app.fhir.chartjson import chart_json
-from smart_app.fhir.receipt import Receipt
+from smart_app.fhir.receipt import Receipt, SearchRecord
 from smart_app.policies import DEFAULT, load_policy
 
 
@@ -118,9 +118,20 @@ def _receptor_words(r: Receptor) -> str:
     return f"{_day(r.date)} {' '.join(parts)}"
 
 
+def _search_words(search: SearchRecord) -> str:
+    """``Observation (category=laboratory): 2 pages, 31 of 31 entries``."""
+    what = f"{search.resource_type} ({search.query[:80] or 'all of the patient'})"
+    if not search.offered:
+        return f"{what}: not offered by this server"
+    announced = "" if search.total is None else f" of {search.total}"
+    pages = f"{search.pages} page{'' if search.pages == 1 else 's'}"
+    return f"{what}: {pages}, {search.entries}{announced} entries{'' if search.complete else ', incomplete'}"
+
+
 def receipt_lines(receipt: Receipt) -> Iterator[str]:
     """What was read and what was not; another patient's entries last and loudest."""
     for search in receipt.searches:
+        yield _row("searched", _search_words(search))
         for warning in search.warnings:
             yield _row("warning", f"{search.resource_type}: {warning}")
         if search.error is not None:

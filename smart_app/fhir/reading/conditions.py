@@ -32,7 +32,10 @@ _NOT_INVASIVE = re.compile(
     r"\bbenign\b|\bin situ\b|\bin-situ\b|\bdcis\b|\blcis\b|\bfibroadenoma\b|\bskin of\b|"
     r"\bpapilloma\b|\bcyst\b|\bmastitis\b"
 )
-_SECONDARY = re.compile(r"\bmetasta\w*|\bsecondary\b|\bmets?\b|\bmbc\b|\bcarcinomatosis\b")
+_SECONDARY = re.compile(
+    r"metasta\w*|\bsecondary\b|\bmets?\b|\bmbc\b|\bcarcinomatosis\b|"
+    r"\bmalignant (?:pleural |pericardial )?effusion\b|\bmalignant ascites\b"
+)
 _NO_SECONDARY = re.compile(
     r"\b(?:no|not|non|without|negative for|no evidence of|no distant)[- ](?:evidence of |"
     r"known |distant )*metasta\w*|\bnon-?metasta\w*"
@@ -143,8 +146,10 @@ def _is_secondary_only(said: str) -> bool:
 
 
 def _body_sites(book: Codebook, condition: Json) -> list[str]:
-    said = " | ".join(words(site) for site in items(condition.get("bodySite")))
-    return book.said("site", said)
+    found: list[str] = []
+    for site in items(condition.get("bodySite")):
+        found += book.meanings_of("body_site", codings(site)) or book.said("site", words(site))
+    return list(dict.fromkeys(found))
 
 
 def _of_other_primary(record: Record, condition: Json, book: Codebook) -> str | None:

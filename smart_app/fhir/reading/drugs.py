@@ -28,8 +28,8 @@ def read_exposures(record: Record, codebook: Codebook) -> tuple[tuple[Exposure, 
         with record.notes.guard(resource):
             naming = name_drugs(record, resource, codebook)
             if naming.code:
-                if resource.get("status") == "entered-in-error":
-                    continue
+                if isinstance(stretch_of(record, resource, codebook), tuple):
+                    continue  # no treatment, whatever its drug
                 record.notes.aside(naming.code, naming.why, resource)
                 if naming.code != "drug.unresolved":
                     unclear.append(f"{reference_of(resource)} {naming.why}")

@@ -42,6 +42,8 @@ _SIGNED = r"(<=|>=|<|>|≤|≥|less than|greater than|more than)?\s*([0-9]{1,2}(
 _RATIO = re.compile(
     r"(?:\bratio\b(?:\s*\([^)]*\))?|(?:cep|cen|chr)\s?-?17\b(?:\s*ratio\b)?)(?:\s*(?:is|of|was|=|:|,))*\s*" + _SIGNED
 )
+_ALLRED = re.compile(r"\ballred\b(?: total)?(?: score)?\s*(?:of|is|[:=])?\s*([0-8])(?![0-9.,%+])")
+_OWN_SIGN = re.compile(r"(?:er|pr|pgr)\s*[:=]?\s*\(?([+\-–−])\)?")
 _BARE_RATIO = re.compile(r"\s*" + _SIGNED + r"\s*")
 
 
@@ -111,15 +113,37 @@ def hormone(said: str) -> Said:
         return Said(U, percent=percent)
     if status is None and _NOT_DONE.search(low):
         return Said()
-    allred = re.search(r"\b([0-8])\s?(?:/|of|out of)\s?8\b", low)
-    if allred:
-        counted_status = P if int(allred[1]) >= 3 else N
+    counted_status = _composite(low)
+    if counted_status is not None:
         return Said(counted_status if status in {None, counted_status} else U)
+    sign = _OWN_SIGN.fullmatch(low.strip())
+    if sign:
+        return Said(P if sign[1] == "+" else N)
     if status is not None and _NOT_DONE.search(low):
         return Said(U)
     if status is P and re.search(r"\blow\b|\bweak\w*", low) and not re.search(r"\bstrong|\bmoderate", low):
         return Said(P, low=bool(re.search(r"\blow(?:[- ]positiv\w*|\b)", low)))
     return Said(status if status is not None else U)
+
+
+def _composite(low: str) -> ReceptorStatus | None:
+    """Allred (0–8, from 3 positive), Remmele IRS (of 12) and H-score (of 300); None for none of them.
+
+    IRS and H-score have no cut-off of their own in ASCO/CAP: they count where they cannot be but above 1 % of the cells
+    (H-score from 3, IRS from 4) or none (0), else they are unreadable.
+    """
+    allred = re.search(r"\b([0-8])\s?(?:/|of|out of)\s?8\b", low) or _ALLRED.search(low)
+    if allred:
+        return P if int(allred[1]) >= 3 else N
+    irs = re.search(
+        r"\b(?:irs|remmele)\b(?:[ -]score)?\s*[:=]?\s*([0-9]{1,2})\s?(?:(?:/|of|out of)\s?12)?(?![0-9.,%+])", low
+    )
+    if irs and int(irs[1]) <= 12:
+        return P if int(irs[1]) >= 4 else (N if int(irs[1]) == 0 else U)
+    h_score = re.search(r"\bh[ -]?score\b\s*(?:of|is|[:=])?\s*([0-9]{1,3})(?![0-9.,%+])", low)
+    if h_score and int(h_score[1]) <= 300:
+        return P if int(h_score[1]) >= 3 else (N if int(h_score[1]) == 0 else U)
+    return None
 
 
 def her2(said: str, *, ish: bool) -> Said:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from smart_app.codes import Codebook
 from smart_app.codes.book import plain
+from smart_app.codes.systems import Atc, code_of
 from smart_app.fhir.reading.record import Json, Record, codings, items, obj, text
 
 Drugs = frozenset[str]
@@ -43,6 +44,9 @@ def name_drugs(record: Record, resource: Json, book: Codebook) -> Naming:
     if not said:
         if not resolved and not texts:
             return Naming(code="drug.unresolved", why="names a medicine that was not read and has no text", words=words)
+        if not texts and not _ingredient_texts(record, resource) and _foreign_codes(concepts):
+            why = f"names a medicine by a code alone ({_foreign_codes(concepts)[0]}) that the app does not know"
+            return Naming(code="drug.unresolved", why=why, words=words)
         return Naming(words=words)
     every = frozenset[str]().union(*said)
     if any(book.is_blinded(part) for part in texts):
@@ -102,6 +106,19 @@ def _ingredients(record: Record, resource: Json, book: Codebook) -> Drugs:
                 found |= (book.drugs_of(system, code) if code else set()) or book.drugs_in(display)
             found |= book.drugs_in(text(part.get("text")) or "")
     return frozenset(found)
+
+
+def _foreign_codes(concepts: list[Json]) -> list[str]:
+    """Codes that could be any drug. ATC tells its group: outside L (antineoplastic) it is none of ours."""
+    found = [(system, code) for concept in concepts for system, code, _ in codings(concept) if code]
+    if any(type(code_of(system, code)) is Atc and not code.upper().startswith("L") for system, code in found):
+        return []
+    return [code for _, code in found]
+
+
+def _ingredient_texts(record: Record, resource: Json) -> list[str]:
+    ingredients = items(medication_of(record, resource).get("ingredient"))
+    return [part for one in ingredients for part in _texts(obj(one.get("itemCodeableConcept")))]
 
 
 def _may_name(part: str, drugs: Drugs, book: Codebook) -> bool:

@@ -14,7 +14,7 @@ from smart_app.fhir.reading.record import Json, Record, codings, items, obj, sou
 _WORSE = re.compile(
     r"\bprogressive (?:metastatic )?disease\b|"
     r"\b(?:disease|tumou?r|cancer|interval|radiographic|radiologic(?:al)?|metastatic|clinical) progression\b|"
-    r"\bprogression of (?:the |her |his )?(?:metastatic |known |underlying )?(?:disease|cancer|metasta\w*|tumou?r)\b|"
+    r"\bprogression of (?:(?!of\b|in\b)[\w-]+ ){0,3}(?:disease|cancer|metasta\w*|tumou?rs?)\b|"
     r"\b(?:disease|cancer) has progressed\b"
 )
 _STABLE = re.compile(r"\bstable (?:metastatic )?disease\b|\bdisease (?:is |remains )?stable\b|\bno change in disease\b")
@@ -35,12 +35,6 @@ _HEDGE = re.compile(
     r"indeterminate|versus|vs|mixed response|pseudoprogression|differential)\b"
 )
 _CODED_WORDS = (
-    (
-        re.compile(
-            r"\bnot? (?:progress|worse)\w*|\bnon-?progress\w*|\bwithout progress\w*|\bno evidence of progress\w*"
-        ),
-        None,
-    ),
     (re.compile(r"\bprogress(?:ive|ion|ed|ing)\b|\bworse\w*|\bpd\b|\brelapse\w*|\brecurren\w*"), Progress.WORSENED),
     (re.compile(r"\bstable\b|\bsd\b|\bunchanged\b"), Progress.STABLE),
     (
@@ -57,6 +51,11 @@ _CODED_WORDS = (
         Progress.UNDETERMINED,
     ),
     (re.compile(r"\bequivocal\b"), Progress.EQUIVOCAL_IMAGING),
+)
+_DENIED = re.compile(
+    r"\b(?:no|not|non|without|absence of|negative for|never|free of|history of|rule out|r/o|risk of|until)"
+    r"\b(?:[- ]\w+){0,4}?[- ](?:progress|worse|relapse|recurren)\w*|"
+    r"\b(?:progress|relapse|recurrence)\w*[- ](?:free|(?:is |was |has been )?(?:ruled out|excluded|denied|unlikely))\b"
 )
 _FINAL = {"", "final", "amended", "corrected", "appended", "modified"}
 _IMAGING_CATEGORY = {"rad", "imaging", "ct", "mr", "nuc", "nmr", "nms", "pt", "rx", "xrc", "lp29684-5", "cus", "rus"}
@@ -100,9 +99,10 @@ def read_status(record: Record, observation: Json, book: Codebook) -> DiseaseSta
 def _coded_progress(book: Codebook, concept: Json) -> Progress | None:
     meant = {Progress(m) for m in book.meanings_of("progress", codings(concept))}
     if not meant:
-        low = plain(words(concept))
-        meant_first = next((p for pattern, p in _CODED_WORDS if pattern.search(low)), None)
-        return meant_first
+        low = _DENIED.sub(" ", plain(words(concept)))
+        said = next((p for pattern, p in _CODED_WORDS if pattern.search(low)), None)
+        doubt = said is Progress.WORSENED and (_HEDGE.search(low) is not None or "?" in low)
+        return Progress.UNDETERMINED if doubt else said
     return meant.pop() if len(meant) == 1 else None
 
 

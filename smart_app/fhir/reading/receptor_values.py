@@ -34,6 +34,8 @@ def said_of(holder: Json, test: str, book: Codebook) -> Said:
     quantity = obj(holder.get("valueQuantity"))
     integer = holder.get("valueInteger")
     value = _number(quantity.get("value")) if quantity else _number(integer)
+    if value is None and method == "ish":
+        value = _quotient(obj(holder.get("valueRatio")))
     flags = {m for c in items(holder.get("interpretation")) for m in book.meanings_of("answer", codings(c))}
     flags |= {
         str(s)
@@ -45,6 +47,7 @@ def said_of(holder: Json, test: str, book: Codebook) -> Said:
         if counted.status is not ReceptorStatus.UNREADABLE or not flags:
             return counted if not flags or str(counted.status) in flags else Said(ReceptorStatus.UNREADABLE)
         return Said(ReceptorStatus(flags.pop())) if len(flags) == 1 else counted
+    shown = shown or _range_text(obj(holder.get("valueRange")))
     textual = (
         (her2(shown, ish=method in {"ish", "copies"}) if marker == "her2" else hormone(shown)) if shown else Said()
     )
@@ -59,7 +62,26 @@ def said_of(holder: Json, test: str, book: Codebook) -> Said:
         return Said(ReceptorStatus.UNREADABLE)
     if shown:
         return textual
-    return Said(ReceptorStatus(flags.pop())) if len(flags) == 1 else Said(ReceptorStatus.UNREADABLE if flags else None)
+    if len(flags) == 1:
+        return Said(ReceptorStatus(flags.pop()))
+    valued = any(name.startswith("value") and value not in (None, "", {}) for name, value in holder.items())
+    return Said(ReceptorStatus.UNREADABLE if flags or valued else None)
+
+
+def _range_text(value: Json) -> str:
+    """ "90-100%" of a Range in per cent; '' for any other."""
+    low, high = obj(value.get("low")), obj(value.get("high"))
+    numbers, units = (
+        [_number(end.get("value")) for end in (low, high)],
+        {text(end.get("code")) or text(end.get("unit")) for end in (low, high)},
+    )
+    return f"{numbers[0]}-{numbers[1]}%" if None not in numbers and units == {"%"} else ""
+
+
+def _quotient(value: Json) -> Decimal | None:
+    """HER2 over CEP17 of a Ratio."""
+    over, under = (_number(obj(value.get(part)).get("value")) for part in ("numerator", "denominator"))
+    return over / under if over is not None and under else None
 
 
 def _by_number(value: Decimal, quantity: Json, marker: str, method: str) -> Said:

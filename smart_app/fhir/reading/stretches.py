@@ -73,7 +73,7 @@ def stretch_of(record: Record, resource: Json, book: Codebook) -> Stretch | tupl
         return _OUT[status]
     if resource.get("wasNotTaken") is True or resource.get("taken") == "n":  # older FHIR versions, seen in conversions
         return _OUT["not-taken"]
-    if resource.get("doNotPerform") is True:
+    if resource.get("doNotPerform") in (True, "true"):
         return "drug.do_not_perform", "orders that the drug is NOT given"
     kind = resource.get("resourceType")
     if kind == "MedicationRequest":
@@ -180,7 +180,7 @@ def _request(record: Record, resource: Json, status: str) -> Fields | tuple[str,
     intent = (text(resource.get("intent")) or "").lower()
     reported = resource.get("reportedBoolean") is True or bool(obj(resource.get("reportedReference")))
     if intent in {"proposal", "plan", "option"} and not reported:
-        return "drug.not_ordered", f"is a {intent}, not an order"
+        return "drug.not_ordered", f"is {'an' if intent == 'option' else 'a'} {intent}, not an order"
     written = record.when(resource.get("authoredOn"))
     bounded, end = _bounds(record, resource)
     validity = obj(obj(resource.get("dispenseRequest")).get("validityPeriod"))
