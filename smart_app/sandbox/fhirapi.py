@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from flask import Blueprint, Response, request
 
 from smart_app.fhir import jsontext
-from smart_app.fhir.reading.record import Json, obj, text
+from smart_app.fhir.reading.record import Json, items, obj, text
 from smart_app.sandbox.bundles import carry_out, outcome
 from smart_app.sandbox.capability import capability_statement
 from smart_app.sandbox.fhirsearch import INCLUDES
@@ -137,7 +137,8 @@ def fhir_blueprint(
             elif key != "_format":
                 wanted.append((key, value))
         found = [r for r in _held(store, habits, kind, wanted) if _allowed(guard, kind, r)]
-        return page(found, list(_drugs(store, found).values()) if included else [], len(found), count)
+        linked = list(_linked(store, found).values()) if included else []
+        return page(found, [r for r in linked if _allowed(guard, r["resourceType"], r)], len(found), count)
 
     @api.get("", strict_slashes=False)
     def pages() -> Response:
@@ -148,7 +149,7 @@ def fhir_blueprint(
 
     def page(rest: list[Json], extra: list[Json], total: int, count: int) -> Response:
         now, later = rest[:count], rest[count:]
-        needed = {text(obj(r.get("medicationReference")).get("reference")) for r in now}
+        needed = {reference for r in now for reference in _links(r)}
         entry = [_entry(base(), r, "match") for r in now]
         entry += [_entry(base(), r, "include") for r in extra if f"{r['resourceType']}/{r['id']}" in needed]
         if habits.outcome is not None:
@@ -246,17 +247,23 @@ def _held(store: FhirStore, habits: Habits, kind: str, wanted: list[tuple[str, s
     kept = [(n, v) for n, v in wanted if n != "intent"]
     statements = store.matches("MedicationStatement", kept) if translated else []
     found = habits.shown(kind, native, statements)
-    return habits.inlined(found, _drugs(store, found)) if habits.inline_drugs else found
+    return habits.inlined(found, _linked(store, found)) if habits.inline_drugs else found
 
 
-def _drugs(store: FhirStore, found: list[Json]) -> dict[str, Json]:
-    """Medication by reference, as far as the found resources name one."""
+def _links(resource: Json) -> list[str]:
+    """What can be included with a resource: references to drugs and specimens."""
+    linked = [*items(resource.get("medicationReference")), *items(resource.get("specimen"))]
+    named = [text(one.get("reference")) or "" for one in linked]
+    return [reference for reference in named if reference.startswith(("Medication/", "Specimen/"))]
+
+
+def _linked(store: FhirStore, found: list[Json]) -> dict[str, Json]:
+    """Drugs and specimens by reference, as far as the found resources name them."""
     made = {}
-    for resource in found:
-        reference = text(obj(resource.get("medicationReference")).get("reference")) or ""
-        if reference.startswith("Medication/") and reference not in made:
-            try:
-                made[reference] = store.read("Medication", reference.removeprefix("Medication/"))
-            except Refused:
-                continue
+    for reference in dict.fromkeys(ref for resource in found for ref in _links(resource)):
+        kind, _, ident = reference.partition("/")
+        try:
+            made[reference] = store.read(kind, ident)
+        except Refused:
+            continue
     return made

@@ -32,9 +32,13 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "Provenance": ("_id", "_tag", "patient", "target"),
 }
 TYPES = tuple(PARAMETERS)
-INCLUDES = tuple(
-    f"{kind}:medication"
-    for kind in ("MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense")
+INCLUDES = (
+    *(
+        f"{kind}:medication"
+        for kind in ("MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense")
+    ),
+    "Observation:specimen",
+    "DiagnosticReport:specimen",
 )
 KINDS = {"patient": "reference", "subject": "reference", "target": "reference", "name": "string", "date": "date"}
 

@@ -18,6 +18,7 @@ from smart_app.smart.tokens import as_stored, stored_endpoints, token_request
 
 _LOCK_SECONDS = 20.0  # longer than a token request may take
 _PAUSE = 0.05
+_SEEN = 1.0  # seconds that a token just looked up serves a page's other searches
 _AGAIN = 15.0  # seconds until a renewal that the network lost is tried again while the token still lives
 _LASTING = ("net.", "token.failed")  # causes that say nothing about the refresh token itself
 
@@ -49,14 +50,20 @@ class Tokens:
         if launch.open_server:
             return None
         used: dict[int, str] = {}  # which token each thread sent last: only that one was refused
+        seen: list[tuple[float, dict[str, Any]]] = []  # the many searches of one page look it up once
 
         def give(force: bool) -> str | None:
-            token = self.store.get("token", launch.id)
+            if not force and seen and 0 <= self.clock() - seen[-1][0] < _SEEN:
+                token: dict[str, Any] | None = seen[-1][1]
+            else:
+                token = self.store.get("token", launch.id)
+                seen[:] = [(self.clock(), token)] if token is not None else []
             if token is None:
                 raise _ended()
             refused = force and used.get(threading.get_ident()) == token["access"]
             if refused or (token["renew"] is not None and token["renew"] <= self.clock()):
                 token = self._renewed(launch, token, refused)
+                seen[:] = [(self.clock(), token)]
             access: str = token["access"]
             used[threading.get_ident()] = access
             return access

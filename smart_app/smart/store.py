@@ -23,6 +23,7 @@ from smart_app.errors import ConfigError
 
 Value = dict[str, Any]
 KEYS_VARIABLE = "ESR1_STORE_KEYS"
+_LASTING = ("journal",)  # on the disk before the app goes on
 
 
 class Store(Protocol):
@@ -93,8 +94,10 @@ class SqliteStore:
         return db
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, kind: str = "") -> Iterator[sqlite3.Connection]:
         db = self._connection()
+        # a launch that a power failure loses is launched again; what was about to be written must outlive one
+        db.execute(f"PRAGMA synchronous={'FULL' if kind in _LASTING else 'NORMAL'}")
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
@@ -116,14 +119,14 @@ class SqliteStore:
         return value
 
     def put(self, kind: str, key: str, value: Value, ttl: float) -> None:
-        with self._transaction() as db:
+        with self._transaction(kind) as db:
             db.execute("DELETE FROM record WHERE expires <= ?", (self._clock(),))
             db.execute(
                 "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)", (kind, key, self._seal(value), self._clock() + ttl)
             )
 
     def add(self, kind: str, key: str, value: Value, ttl: float) -> bool:
-        with self._transaction() as db:
+        with self._transaction(kind) as db:
             db.execute("DELETE FROM record WHERE expires <= ?", (self._clock(),))
             done = db.execute(
                 "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?)",
@@ -133,7 +136,7 @@ class SqliteStore:
 
     def replace(self, kind: str, key: str, value: Value, ttl: float) -> bool:
         now = self._clock()
-        with self._transaction() as db:
+        with self._transaction(kind) as db:
             done = db.execute(
                 "UPDATE record SET value = ?, expires = ? WHERE kind = ? AND key = ? AND expires > ?",
                 (self._seal(value), now + ttl, kind, key, now),
@@ -169,7 +172,7 @@ class SqliteStore:
             last = rows[-1][0]
 
     def take(self, kind: str, key: str) -> Value | None:
-        with self._transaction() as db:
+        with self._transaction(kind) as db:
             row = db.execute(
                 "DELETE FROM record WHERE kind = ? AND key = ? AND expires > ? RETURNING value",
                 (kind, key, self._clock()),
@@ -177,5 +180,5 @@ class SqliteStore:
         return self._open(row)
 
     def delete(self, kind: str, key: str) -> None:
-        with self._transaction() as db:
+        with self._transaction(kind) as db:
             db.execute("DELETE FROM record WHERE kind = ? AND key = ?", (kind, key))

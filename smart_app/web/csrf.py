@@ -14,12 +14,12 @@ from smart_app.web.settings import services
 def csrf_token() -> str:
     """Bound to the launch and its browser: worth nothing for another one, and the same in every process."""
     launch: Launch = g.launch
-    return form_token(launch.browser)
+    return form_token(launch.id, launch.browser)
 
 
-def form_token(browser: str) -> str:
-    """``browser``: the digest of the secret that this one launch, or choice of a patient, gave its browser."""
-    return hmac.new(browser.encode(), b"form", hashlib.sha256).hexdigest()
+def form_token(ident: str, browser: str) -> str:
+    """For the forms of one launch, or one choice of a patient. ``browser``: digest of the secret its browser got."""
+    return hmac.new(browser.encode(), f"form:{ident}".encode(), hashlib.sha256).hexdigest()
 
 
 def is_own() -> bool:
@@ -37,10 +37,10 @@ def check_own() -> None:
 
 def check_post() -> None:
     """403 for a POST of a launch that does not come from our own page."""
-    check_form(g.launch.browser)
+    check_form(g.launch.id, g.launch.browser)
 
 
-def check_form(browser: str) -> None:
+def check_form(ident: str, browser: str) -> None:
     check_own()
-    if not hmac.compare_digest(request.form.get("csrf_token", "").encode(), form_token(browser).encode()):
+    if not hmac.compare_digest(request.form.get("csrf_token", "").encode(), form_token(ident, browser).encode()):
         abort(403, "The form is out of date. Reload the page and try again.")

@@ -52,7 +52,7 @@ def _kept(ident: str) -> tuple[Issuer, dict[str, Any]]:
     if secret is None or not hmac.compare_digest(value["browser"], digest(secret)):
         raise LaunchError("This choice of a patient belongs to another browser.", code="session.other_browser")
     if request.method == "POST":
-        check_form(value["browser"])
+        check_form(ident, value["browser"])
     return issuer, value
 
 
@@ -152,7 +152,7 @@ def _page(
         "launch/pick.html",
         pick_id=pick_id,
         issuer=issuer,
-        token=form_token(value["browser"]),
+        token=form_token(pick_id, value["browser"]),
         typed=typed or {},
         found=found,
         more=more,
