@@ -1,13 +1,18 @@
 """The timeline while the record is still being read: a page at once with what is there, until the answer can be given.
 
-The record is read beside the request. Is it read within ``FIRST_WAIT``, the page comes as if there had been nothing to
-wait for. Else a page comes that lists what has been read and what has not, and asks again at once; the server holds
-that question until everything is read, ``NEXT_WAIT`` at most. That works without script, is announced no more often
-than something can have changed, and a refresh without delay takes no time limit from the reader (WCAG 2.2.1). A stream
-that fills in would need script to put the answer first, and a proxy that collects it would leave the page blank.
+The record is read beside the request. Is it read before a search proves slow (``SLOW``), the page comes as if there had
+been nothing to wait for. Else a page comes that lists what has been read and what has not, and asks again:
 
-Nothing on that page is decided: no window, no draw, no review, before every search has been answered. A reading belongs
-to one launch, lies in this process's memory for as long as it takes and ``KEPT`` seconds after, and is handed out once.
+- without script by a refresh without delay, whose answer the server holds until everything is read, ``HOLD`` at most. A
+  refresh without delay takes no time limit from the reader (WCAG 2.2.1), and the page stays while the answer is held;
+- with script by a small file that asks after a second, so that the page is never shown as still loading.
+
+A stream that fills in would need script to put the answer first, and a proxy that collects it would leave the page
+blank.
+
+Nothing on that page is decided: no window, no draw, no review, before every search has been answered, and nothing of
+the record stands there before the patient is known. A reading belongs to one launch, lies in this process's memory for
+as long as it takes and ``KEPT`` seconds after, and is handed out once.
 """
 
 from __future__ import annotations
@@ -30,7 +35,9 @@ from smart_app.web.rows import Row, rows_of
 from smart_app.web.settings import services
 
 blueprint = Blueprint("progress", __name__)
-FIRST_WAIT, NEXT_WAIT, KEPT = 0.9, 3.0, 5.0  # seconds
+# seconds: a search this old is slow; the first page waits no longer; a held answer; an answer to be asked for again
+SLOW, LONGEST, HOLD, BRIEFLY = 0.9, 2.5, 3.0, 0.1
+KEPT = 5.0
 _KEY = "esr1.readings"
 NAMES = {
     "Observation": "Laboratory results and findings",
@@ -78,16 +85,22 @@ class Reading:
     error: BaseException | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _begun: dict[str, int] = field(default_factory=dict)
+    _open: dict[int, float] = field(default_factory=dict)  # since when each search is under way
     _records: list[tuple[str, bool, int]] = field(default_factory=list)
     _entries: list[Entry] = field(default_factory=list)
     _patient: Json | None = None
 
-    def begin(self, kind: str) -> None:
+    def begin(self, kind: str) -> int:
+        """The number of the search, for its end."""
         with self._lock:
             self._begun[kind] = self._begun.get(kind, 0) + 1
+            number = sum(self._begun.values())
+            self._open[number] = time.monotonic()
+        return number
 
-    def end(self, kind: str, entries: list[Entry], record: SearchRecord) -> None:
+    def end(self, number: int, kind: str, entries: list[Entry], record: SearchRecord) -> None:
         with self._lock:
+            self._open.pop(number)
             self._records.append((kind, record.complete, len(entries)))
             self._entries += entries
 
@@ -98,6 +111,19 @@ class Reading:
     def finish(self, view: ChartView | None, error: BaseException | None) -> None:
         self.view, self.error, self.finished_at = view, error, time.monotonic()
         self.finished.set()
+
+    def first_page(self) -> bool:
+        """Waits until all is read (True), or until there is something to show and something slow to wait for."""
+        until = time.monotonic() + LONGEST
+        while not self.finished.wait(0.03):
+            now = time.monotonic()
+            if now > until or (self._patient is not None and self._slow(now)):
+                return False
+        return True
+
+    def _slow(self, now: float) -> bool:
+        with self._lock:
+            return any(now - since > SLOW for since in self._open.values())
 
     def steps(self) -> list[Step]:
         """By kind, in the order in which they were begun."""
@@ -154,9 +180,9 @@ class _Watched(FhirClient):
         return found
 
     def search(self, resource_type: str, *args: Any, **more: Any) -> tuple[list[Entry], SearchRecord]:
-        self.reading.begin(resource_type)
+        number = self.reading.begin(resource_type)
         entries, record = super().search(resource_type, *args, **more)
-        self.reading.end(resource_type, entries, record)
+        self.reading.end(number, resource_type, entries, record)
         return entries, record
 
 
@@ -193,13 +219,16 @@ def readings() -> Readings:
     return found
 
 
-def awaited(launch: Launch) -> ChartView | Reading:
-    """The record, where it is read by now; else the reading under way. Raises what the reading raised."""
+def awaited(launch: Launch, *, hold: bool) -> ChartView | Reading:
+    """The record, where it is read by now; else the reading under way. Raises what the reading raised.
+
+    ``hold``: the browser asks again by itself at once, so that the answer may take its time.
+    """
     known = readings()
     reading, new = known.of(launch)
     if new:
         _begin(reading, known)
-    if not reading.finished.wait(FIRST_WAIT if new else NEXT_WAIT):
+    if not (reading.first_page() if new else reading.finished.wait(HOLD if hold else BRIEFLY)):
         return reading
     known.drop(launch.id, reading)
     if reading.view is None:

@@ -45,7 +45,7 @@ def page(launch_id: str) -> Response:  # noqa: ARG001 - the guard used it
     """The answer first, then why, then everything. ``?sort=`` orders the table."""
     sort = request.args.get("sort", SORTS[0])
     sort = sort if sort in SORTS else SORTS[0]
-    view = progress.awaited(_launch())
+    view = progress.awaited(_launch(), hold=request.args.get("hold") == "yes")
     if isinstance(view, progress.Reading):
         return shown("progress/page.html", **progress.so_far(view, sort))
     model = timeline_page(view, sort)

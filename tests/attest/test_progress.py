@@ -37,6 +37,7 @@ def settled(made: Rooms, at: str, *, tries: int = 8) -> str:
         if again is None:
             return page
         at = again[1]
+        assert at.endswith("&hold=yes")
     raise AssertionError("it never ended")
 
 
@@ -108,7 +109,7 @@ def test_a_patient_who_cannot_be_read_ends_on_the_page_that_says_so(rooms: Rooms
     assert 'class="patient"' not in page
     go.set()
     for _ in range(5):
-        answer = rooms.client.get(at)
+        answer = rooms.client.get(f"{at}?hold=yes")
         if not is_reading(words(answer)):
             break
     assert answer.status_code == 502
@@ -187,10 +188,10 @@ def test_the_order_of_the_table_is_kept_and_nothing_else_of_the_query_comes_back
     go = threading.Event()
     slowly(rooms, "/fhir/Encounter", go)
     page = words(rooms.client.get(f"{at}?sort=newest"))
-    assert f'content="0; url={at}?sort=newest"' in page
+    assert f'content="0; url={at}?sort=newest&hold=yes"' in page
     page = words(rooms.client.get(f'{at}?sort="><script>'))
     go.set()
-    assert f'content="0; url={at}?sort=oldest"' in page
+    assert f'content="0; url={at}?sort=oldest&hold=yes"' in page
     settled(rooms, at)
 
 
