@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -35,13 +38,26 @@ def _whole(raw: str) -> int | Decimal:
     return _number(raw) if raw == "-0" else int(raw)
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Parsing makes many containers and no garbage; the cyclic collector would walk all of them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def loads(raw: bytes | str) -> Any:
     """Parses JSON; fractions become Decimal with their spelling.
 
     ValueError for anything that is not JSON, also where it nests too deep.
     """
     try:
-        return json.loads(raw, parse_float=_number, parse_int=_whole, parse_constant=_no_constant)
+        with _no_collection():
+            return json.loads(raw, parse_float=_number, parse_int=_whole, parse_constant=_no_constant)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 

@@ -8,9 +8,9 @@ from smart_app.domain.facts import DateBasis, Draw, Outcome, Specimen, Standing,
 from smart_app.fhir.reading.esr1_coverage import of_words
 from smart_app.fhir.reading.esr1_reports import GENETIC, fetched, inline_texts, link_of, opaque
 from smart_app.fhir.reading.labtext import ESR1, read_text
-from smart_app.fhir.reading.merge import Told
 from smart_app.fhir.reading.record import Json, Record, items, obj, reference_of, source_of, text, words
 from smart_app.fhir.reading.specimens import collected, identity, kind_of_specimen, names_liquid
+from smart_app.fhir.reading.told import Told
 
 _NO_REPORT = re.compile(
     r"\b(?:progress note|visit note|consult(?:ation)?|referral|discharge|h&p|history and physical|consent|education|"

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from smart_app.domain.facts import DateBasis, Draw, Finding, Outcome, Source, Specimen, Standing, WithdrawnResult
 from smart_app.domain.variants import looked_for
+from smart_app.fhir.reading.pile import piled
 from smart_app.fhir.reading.record import Notes
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A draw as one report, panel, document or lone Observation tells it.
-
-    ``rank``: 0 provisional, 1 final, 2 corrected. ``denied``: what alone was not detected; empty: the gene.
-    ``inferred``: not detected because it was studied and nothing was reported; any other answer stands before it.
-    """
-
-    draw: Draw
-    rank: int = 1
-    keys: frozenset[str] = frozenset()
-    links: frozenset[str] = frozenset()
-    denied: frozenset[str] = frozenset()
-    inferred: bool = False
-    document: bool = False
+from smart_app.fhir.reading.told import Told, different, with_sources
 
 
 def merge_told(told: list[Told], notes: Notes, withdrawn: list[WithdrawnResult]) -> tuple[Draw, ...]:
     """Merged, oldest first, in an order that does not depend on the order read. What was replaced is noted."""
     merged: list[Told] = []
     places: dict[str, list[int]] = {}
-    for one in sorted(told, key=_order):
+    for one in sorted(piled(told, _order), key=_order):
         for number in _candidates(one, places):
             if _same(merged[number], one):
                 merged[number] = _together(merged[number], one, notes, withdrawn)
@@ -45,11 +31,15 @@ def merge_told(told: list[Told], notes: Notes, withdrawn: list[WithdrawnResult])
 
 
 def _days(draw: Draw) -> list[str]:
-    return sorted(str(d) for d in {draw.date, draw.known_on} if d is not None and d.exact is not None)
+    days = [draw.date] if draw.date == draw.known_on else [draw.date, draw.known_on]
+    return sorted([str(d) for d in days if d is not None and d.day is not None])
 
 
 def _manner(draw: Draw) -> str:
     return (draw.accession or "none").partition(":")[0]
+
+
+_MANNERS = ("none", "accession", "specimen")
 
 
 def _places(one: Told) -> list[str]:
@@ -57,26 +47,30 @@ def _places(one: Told) -> list[str]:
     draw = one.draw
     found = [f"source {s.reference}" for s in draw.sources] + [f"key {k}" for k in (*one.keys, *one.links)]
     found += [f"accession {draw.accession}"] if draw.accession is not None else []
+    manner = _manner(draw)
     for day in _days(draw):
-        found += [f"day {day} {_manner(draw)}", f"alike {day} {draw.outcome} {sorted(_lab(draw.laboratory))}"]
+        found.append(f"day {day} {manner}")
+        if draw.laboratory is not None:
+            found.append(f"alike {day} {draw.outcome} {_lab_key(draw.laboratory)}")
     return found
 
 
 def _candidates(one: Told, places: dict[str, list[int]]) -> list[int]:
     """Those that may be the same draw. Two that name their specimens differently, in one manner, hardly are."""
     draw = one.draw
-    names = [f"source {s.reference}" for s in draw.sources]
-    names += [f"key {k}" for k in (*one.keys, *one.links)]
-    names += [f"source {k}" for k in one.keys] + [f"key {s.reference}" for s in draw.sources]
-    names += [f"accession {draw.accession}"] if draw.accession is not None else []
+    names = [f"{kind} {s.reference}" for s in draw.sources for kind in ("source", "key")]
+    if one.keys or one.links:
+        names += [f"key {k}" for k in (*one.keys, *one.links)] + [f"source {k}" for k in one.keys]
+    if draw.accession is not None:
+        names.append(f"accession {draw.accession}")
     mine = _manner(draw)
+    manners = [m for m in _MANNERS if m == "none" or m != mine or one.document]
     for day in _days(draw):
-        names += [
-            f"day {day} {m}" for m in ("none", "accession", "specimen") if m == "none" or m != mine or one.document
-        ]
+        names += [f"day {day} {m}" for m in manners]
         if draw.laboratory is not None:
-            names.append(f"alike {day} {draw.outcome} {sorted(_lab(draw.laboratory))}")
-    return sorted({number for name in names for number in places.get(name, ())})
+            names.append(f"alike {day} {draw.outcome} {_lab_key(draw.laboratory)}")
+    found = {number for name in names if name in places for number in places[name]}
+    return sorted(found) if len(found) > 1 else list(found)
 
 
 def _index(one: Told, number: int, places: dict[str, list[int]]) -> None:
@@ -119,6 +113,11 @@ _LAB_NOISE = (
 )
 
 
+def _lab_key(name: str) -> str:
+    return " ".join(sorted(_lab(name)))
+
+
+@lru_cache(maxsize=256)
 def _lab(name: str | None) -> frozenset[str]:
     found = "".join(c if c.isalnum() else " " for c in (name or "").lower()).split()
     return frozenset(w for w in found if w not in _LAB_NOISE)
@@ -139,6 +138,7 @@ _KNOWN_ASSAYS = (
 )
 
 
+@lru_cache(maxsize=256)
 def _assay(name: str | None) -> str | None:
     """A name that tells an assay from another; "ctDNA panel" tells nothing."""
     said = _plain(name)
@@ -148,10 +148,10 @@ def _assay(name: str | None) -> str | None:
 def _same(one: Told, other: Told) -> bool:
     """The same sample: the same accession, identifier or entry, else the same day and nothing that parts them."""
     a, b = one.draw, other.draw
-    if {a.specimen, b.specimen} == {Specimen.PLASMA, Specimen.TISSUE}:
+    if a.specimen is not b.specimen and {a.specimen, b.specimen} == {Specimen.PLASMA, Specimen.TISSUE}:
         return False
-    refs = {s.reference for s in a.sources} & {s.reference for s in b.sources}
-    if any(r.startswith("Observation/") for r in refs) and not (_two_specimens(a, b)):
+    refs = {s.reference for s in a.sources}.intersection([s.reference for s in b.sources])
+    if refs and any(r.startswith("Observation/") for r in refs) and not (_two_specimens(a, b)):
         return True
     if one.document or other.document:
         names = {s.reference for s in (*a.sources, *b.sources)}
@@ -214,23 +214,21 @@ _RANK = (Outcome.DETECTED, Outcome.NOT_DETECTED, Outcome.INDETERMINATE, Outcome.
 
 
 def _together(one: Told, other: Told, notes: Notes, withdrawn: list[WithdrawnResult]) -> Told:
-    better, worse = sorted(
-        (one, other),
-        key=lambda t: (t.draw.outcome is Outcome.NOT_READABLE, -t.rank, t.inferred, _RANK.index(t.draw.outcome)),
-    )
+    better, worse = (one, other) if _standing_of(one) <= _standing_of(other) else (other, one)
     a, b = better.draw, worse.draw
     if better.rank > worse.rank and b.outcome is not Outcome.NOT_READABLE:
         return _replaced(better, worse, notes, withdrawn)
     detected = Outcome.DETECTED in (a.outcome, b.outcome)
     conflict = Standing.CONFLICT in (a.standing, b.standing) or _contradict(one, other)
     outcome = Outcome.DETECTED if detected else a.outcome
-    draw = replace(
-        _filled(a, b),
+    draw = _filled(
+        a,
+        b,
         outcome=outcome,
         standing=Standing.CONFLICT if conflict else a.standing,
         findings=_findings(a, b) if detected else (),
         uninformative=outcome is Outcome.NOT_DETECTED and (a.uninformative or b.uninformative),
-        sources=tuple(sorted({*a.sources, *b.sources}, key=lambda s: (s.reference, s.version or ""))),
+        sources=_both_sources(a, b),
     )
     whole = any(t.draw.outcome is Outcome.NOT_DETECTED and not t.denied and not t.inferred for t in (one, other))
     return Told(
@@ -244,17 +242,40 @@ def _together(one: Told, other: Told, notes: Notes, withdrawn: list[WithdrawnRes
     )
 
 
-def _filled(a: Draw, b: Draw) -> Draw:
+def _standing_of(told: Told) -> tuple[bool, int, bool, int]:
+    return told.draw.outcome is Outcome.NOT_READABLE, -told.rank, told.inferred, _RANK.index(told.draw.outcome)
+
+
+def _both_sources(a: Draw, b: Draw) -> tuple[Source, ...]:
+    return tuple(sorted({*a.sources, *b.sources}, key=lambda s: (s.reference, s.version or "")))
+
+
+def _basis_of(draw: Draw) -> tuple[int, bool]:
+    if draw.date is None or draw.date_basis is None:
+        return len(_BASES), True
+    return _BASES.index(draw.date_basis), draw.date.day is None
+
+
+def _filled(
+    a: Draw,
+    b: Draw,
+    *,
+    outcome: Outcome,
+    standing: Standing,
+    findings: tuple[Finding, ...],
+    uninformative: bool,
+    sources: tuple[Source, ...],
+) -> Draw:
     """What the better one leaves open, from the other; the date with the better basis."""
-    dated = [d for d in (a, b) if d.date is not None and d.date_basis is not None]
-    dated.sort(
-        key=lambda d: (_BASES.index(d.date_basis) if d.date_basis else 9, d.date is None or d.date.exact is None)
-    )
-    best = dated[0] if dated else a
+    best = a if _basis_of(a) <= _basis_of(b) else b
     identities = [d.accession for d in (a, b) if d.accession is not None]
     identities.sort(key=lambda i: not i.startswith("accession:"))
-    return replace(
-        a,
+    return Draw(
+        outcome=outcome,
+        standing=standing,
+        findings=findings,
+        uninformative=uninformative,
+        sources=sources,
         date=best.date,
         date_basis=best.date_basis,
         known_on=a.known_on or b.known_on,
@@ -286,10 +307,18 @@ def _replaced(better: Told, worse: Told, notes: Notes, withdrawn: list[Withdrawn
             withdrawn.append(WithdrawnResult(b.date, "corrected", b.findings, gone))
         sources = a.sources
     else:
-        sources = tuple(sorted({*a.sources, *b.sources}, key=lambda s: (s.reference, s.version or "")))
+        sources = _both_sources(a, b)
     return replace(
         better,
-        draw=replace(_filled(a, b), sources=sources, outcome=a.outcome, findings=a.findings, standing=a.standing),
+        draw=_filled(
+            a,
+            b,
+            outcome=a.outcome,
+            standing=a.standing,
+            findings=a.findings,
+            uninformative=a.uninformative,
+            sources=sources,
+        ),
         keys=better.keys | worse.keys,
         links=better.links | worse.links,
     )
@@ -308,7 +337,8 @@ def _contradict(one: Told, other: Told) -> bool:
     outcomes = {one.draw.outcome, other.draw.outcome}
     if outcomes == {Outcome.DETECTED, Outcome.NOT_DETECTED}:
         positive, negative = (one, other) if one.draw.outcome is Outcome.DETECTED else (other, one)
-        covered = any(looked_for(name, negative.draw.covers) for name in _named(positive.draw))
+        names = _named(positive.draw)
+        covered = not names or any(looked_for(name, negative.draw.covers) for name in names)
         return covered and (not negative.denied or bool(negative.denied & _named(positive.draw)))
     if outcomes == {Outcome.DETECTED} and one.draw.findings and other.draw.findings:
         return _different_amounts(one.draw, other.draw) or bool(
@@ -328,10 +358,9 @@ def _different_amounts(a: Draw, b: Draw) -> bool:
     }
     for finding in a.findings:
         other = amounts.get(finding.protein_change)
-        if finding.vaf is None or other is None or finding.vaf == other:
+        if finding.vaf is None or other is None:
             continue
-        digits = max(finding.vaf.as_tuple().exponent, other.as_tuple().exponent)
-        if abs(finding.vaf - other) > Decimal(1).scaleb(int(digits)):
+        if different(finding.vaf, other):
             return True
     return False
 
@@ -345,7 +374,7 @@ def _findings(a: Draw, b: Draw) -> tuple[Finding, ...]:
             found[key] = finding
             continue
         sources: tuple[Source, ...] = tuple(dict.fromkeys((*old.sources, *finding.sources)))
-        found[key] = replace(finding if old.vaf is None and finding.vaf is not None else old, sources=sources)
+        found[key] = with_sources(finding if old.vaf is None and finding.vaf is not None else old, sources)
     if len(found) > 1 and "other" in found:
         del found["other"]
     return tuple(found[key] for key in sorted(found))

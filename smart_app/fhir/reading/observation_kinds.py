@@ -48,8 +48,17 @@ class About:
 class Kinds:
     book: Codebook
     seen: dict[object, About] = field(default_factory=dict)
+    same: dict[int, tuple[object, About]] = field(default_factory=dict)  # the very code, asked again by another reader
 
     def of(self, code: object) -> About:
+        known = self.same.get(id(code))
+        if known is not None and known[0] is code:
+            return known[1]
+        found = self._of(code)
+        self.same[id(code)] = code, found
+        return found
+
+    def _of(self, code: object) -> About:
         key = _key(code)
         try:
             found = self.seen.get(key)

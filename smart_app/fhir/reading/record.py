@@ -103,6 +103,7 @@ class Record:
     notes: Notes
     by_type: dict[str, list[Json]] = field(default_factory=dict)
     by_reference: dict[str, Json] = field(default_factory=dict)
+    days: dict[str, PartialDate | None] = field(default_factory=dict)  # what was read of each date that stands in it
 
     @classmethod
     def of(cls, resources: Iterable[tuple[str, Json]], zone: tzinfo, notes: Notes) -> Record:
@@ -134,4 +135,8 @@ class Record:
         return found
 
     def when(self, value: Any) -> PartialDate | None:
-        return when(value, self.zone)
+        if not isinstance(value, str):
+            return None
+        if value not in self.days:
+            self.days[value] = when(value, self.zone)
+        return self.days[value]

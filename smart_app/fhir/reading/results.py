@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from smart_app.codes import Codebook
 from smart_app.domain.facts import Draw, Finding, OrderedDraw, Outcome, Source, Standing, WithdrawnResult
+from smart_app.fhir.reading.esr1_alike import Alike, kind_of
 from smart_app.fhir.reading.esr1_context import accession_of, assay_of, dated, effective, identifiers_of, shown_name
 from smart_app.fhir.reading.esr1_coverage import coverage
 from smart_app.fhir.reading.esr1_documents import read_document, replaced_documents
@@ -15,9 +16,10 @@ from smart_app.fhir.reading.esr1_shape import wrong_parts
 from smart_app.fhir.reading.esr1_tree import Group, groups, status_of, unique
 from smart_app.fhir.reading.esr1_unread import elsewhere, to_be_opened
 from smart_app.fhir.reading.labtext import ESR1
-from smart_app.fhir.reading.merge import Told, merge_told
+from smart_app.fhir.reading.merge import merge_told
 from smart_app.fhir.reading.record import Json, Record, codings, items, reference_of, source_of, text, words
 from smart_app.fhir.reading.specimens import identity, kind_of_specimen, specimens_of
+from smart_app.fhir.reading.told import Told
 from smart_app.fhir.reading.vaf import limit_of_detection
 from smart_app.fhir.reading.variants import Said, combined, read_observation
 
@@ -52,9 +54,18 @@ def read_results(record: Record, codebook: Codebook | None = None) -> Results:  
     told: list[Told] = []
     withdrawn: list[WithdrawnResult] = []
     alive = _members_of_live_reports(record)
+    alike = Alike(record)
     for group in groups(record):
         with record.notes.guard(group.anchor):
+            kind = kind_of(group)
+            again = alike.again(group, kind) if kind is not None else None
+            if again is not None:
+                told += again
+                continue
+            before = len(told), len(withdrawn), len(record.notes.set_aside)
             _read_group(record, group, alive, told, withdrawn)
+            if kind is not None and before[1:] == (len(withdrawn), len(record.notes.set_aside)):
+                alike.learn(group, kind, told[before[0] :])
     replaced = replaced_documents(record)
     for document in record.all("DocumentReference"):
         with record.notes.guard(document):

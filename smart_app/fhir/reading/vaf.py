@@ -53,12 +53,18 @@ def from_quantity(value: Any) -> Vaf | None:
     raw = quantity.get("value")
     if isinstance(raw, bool) or not isinstance(raw, int | Decimal | float):
         return None
+    return _converted(
+        str(raw), text(quantity.get("unit")), text(quantity.get("code")), text(quantity.get("comparator"))
+    )
+
+
+@lru_cache(maxsize=1024)
+def _converted(raw: str, unit: str | None, code: str | None, sign: str | None) -> Vaf | None:
+    """By the number's own digits: 0.8 and 0.80 are two amounts here."""
     try:
-        number = Decimal(str(raw))
+        number = Decimal(raw)
     except InvalidOperation:
         return None
-    unit, code = text(quantity.get("unit")), text(quantity.get("code"))
-    sign = text(quantity.get("comparator"))
     sign = sign if sign in ("<", "<=", ">", ">=") else None
     shown = f"{sign or ''}{number} {unit or code or '(no unit)'}"
     power = _power(unit, code)
