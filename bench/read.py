@@ -1,4 +1,4 @@
-"""Reading, side by side in one run: ours against ``fhir.resources`` on 2,000 genomic Observations.
+"""Reading, side by side in one run: ours against ``fhir.resources`` on 2,000 genomic Observations; then ``chart.py``.
 
 Prints seconds and the ratio. Nothing is asserted: the machine decides the seconds, the ratio is what to look at.
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
+import chart  # beside this file
 from fhir.resources.R4B.bundle import Bundle
 
 from smart_app.codes import load_codebook
@@ -73,6 +74,7 @@ def main() -> None:
     print(f"{COUNT} Observations, JSON -> chart: {fast:.3f} s")
     print(f"{COUNT} Observations, fhir.resources parse alone: {slow:.3f} s")
     print(f"ratio: {slow / fast:.1f} times faster")
+    chart.main()
 
 
 if __name__ == "__main__":

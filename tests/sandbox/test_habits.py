@@ -16,8 +16,9 @@ from smart_app.errors import FhirError
 from smart_app.fhir.client import FhirClient
 from smart_app.fhir.gate import Gate
 from smart_app.fhir.harvest import harvest
-from smart_app.fhir.plans import choose_plan
+from smart_app.fhir.plans import all_plans, choose_plan
 from smart_app.fhir.reading.chart import read_chart
+from smart_app.fhir.reading.stretches import DRUG_TYPES
 from smart_app.policies import load_policy
 from smart_app.sandbox.habits import ATHENA, PLAIN, VENDORS, Habits
 from smart_app.sandbox.patients import everybody
@@ -39,10 +40,13 @@ HABITS: dict[str, Habits] = {
     "lost": replace(PLAIN, page=2, largest=2, expiring=1),
     "gone": replace(PLAIN, page=2, largest=2, expiring=1000),
     "foreign": replace(PLAIN, page=2, largest=2, next_link="foreign"),
+    "no drugs": replace(PLAIN, absent=frozenset({"Medication", *DRUG_TYPES})),
+    "no results": replace(PLAIN, absent=frozenset({"Observation", "DiagnosticReport", "DocumentReference"})),
     "shut": replace(PLAIN, throttle=(1, 403, "")),
     "shut429": replace(PLAIN, throttle=(1, 429, "600"), bodiless=frozenset({429})),
 }
-WHOLE = [name for name in HABITS if name not in ("gone", "foreign", "shut", "shut429")]
+WITHHELD = ("no drugs", "no results")
+WHOLE = [name for name in HABITS if name not in ("gone", "foreign", "shut", "shut429", *WITHHELD)]
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +62,8 @@ def client_of(running: Running, habit: str, waits: list[float] | None = None) ->
     return FhirClient(base, gate)
 
 
-def answered(running: Running, habit: str, ident: str) -> tuple[Any, Any]:
-    entries, receipt = harvest(client_of(running, habit), ident)
+def answered(running: Running, habit: str, ident: str, plan: str | None = None) -> tuple[Any, Any]:
+    entries, receipt = harvest(client_of(running, habit), ident, plan)
     chart = read_chart(entries, patient_id=ident, zone=ZoneInfo("UTC"), codebook=BOOK, receipt=receipt)
     return decide(chart, STRICT, DAY), receipt
 
@@ -73,6 +77,30 @@ def test_every_patient_gets_the_same_answer_whatever_the_server_is_like(running:
         if got != (person.expect["window"], person.expect["review"]):
             wrong[person.id] = (got, [s.error for s in receipt.searches if s.error])
     assert wrong == {}
+
+
+@pytest.mark.parametrize("plan", list(all_plans()))
+def test_every_patient_gets_the_same_answer_by_every_plan(running: Running, plan: str) -> None:
+    for person in PEOPLE:
+        answer, _ = answered(running, "plain", person.id, plan)
+        got = (answer.window.answer.value, answer.switch_review.answer.value)
+        assert got == (person.expect["window"], person.expect["review"]), person.id
+
+
+@pytest.mark.parametrize("habit", WITHHELD)
+def test_a_kind_of_resource_that_the_server_does_not_have_is_said_and_nothing_is_concluded_from_it(
+    running: Running, habit: str
+) -> None:
+    for person in PEOPLE:
+        answer, receipt = answered(running, habit, person.id)
+        window, review = answer.window.answer.value, answer.switch_review.answer.value
+        lacking = {s.resource_type for s in receipt.searches if not s.offered}
+        assert HABITS[habit].absent - {"Medication"} <= lacking
+        assert window in ("cannot_tell", person.expect["window"]), person.id
+        assert window != "inside", person.id
+        assert review in ("cannot_tell", person.expect["review"]), person.id
+        if habit == "no results":
+            assert review != "not_raised" or person.expect["window"] == "outside", person.id
 
 
 def test_a_throttling_403_never_turns_a_positive_into_a_negative(running: Running) -> None:

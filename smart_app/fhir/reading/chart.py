@@ -71,6 +71,13 @@ _TYPE_PARTS = {
 }
 
 
+# where a server has nothing else of a part, these do not make up for it: oral drugs are not administered, most results
+# are no documents, and what was followed by reference is no search
+_NEVER_ALONE = frozenset(
+    {"DocumentReference", "Binary", "Specimen", "Medication", "MedicationAdministration", "MedicationDispense"}
+)
+
+
 def gaps_of(receipt: Receipt) -> tuple[Gap, ...]:
     """Which parts of the chart are incomplete, and why, in a stable order."""
     gaps: set[Gap] = set()
@@ -82,7 +89,7 @@ def gaps_of(receipt: Receipt) -> tuple[Gap, ...]:
         if search.needed:
             asked |= parts
         if search.complete:
-            served |= parts
+            served |= parts if search.needed and search.resource_type not in _NEVER_ALONE else set()
         elif search.offered and search.needed:
             what = f"{search.resource_type} was not read completely"
             why = f"{what}: {search.error}" if search.error else f"{what}."

@@ -43,6 +43,7 @@ _RATIO = re.compile(
     r"(?:\bratio\b(?:\s*\([^)]*\))?|(?:cep|cen|chr)\s?-?17\b(?:\s*ratio\b)?)(?:\s*(?:is|of|was|=|:|,))*\s*" + _SIGNED
 )
 _ALLRED = re.compile(r"\ballred\b(?: total)?(?: score)?\s*(?:of|is|[:=])?\s*([0-8])(?![0-9.,%+])")
+_REFLEX = re.compile(r"\s*[;,.\n]?\s*(?:\bher-?2(?:/neu)?\s+)?(?=(?:by |reflex )?\b(?:d?fish|c?ish|sish)\b)")
 _OWN_SIGN = re.compile(r"(?:er|pr|pgr)\s*[:=]?\s*\(?([+\-–−])\)?")
 _BARE_RATIO = re.compile(r"\s*" + _SIGNED + r"\s*")
 
@@ -222,6 +223,12 @@ def summary(said: str) -> list[tuple[str, Said]]:
     What stands between one marker's name and the next is its value; a name without one shares it ("ER/PR positive").
     """
     low = re.sub(r"\btriple[- ]negative\b", "er negative pr negative her2 negative", plain(said))
+    low = re.sub(
+        r"\bher-?2(?:/neu)?\s*[/:]\s*(?=c(?:ep|en|hr)\s?-?17)", "", low
+    )  # the ratio's name is no second marker
+    first = re.search(r"\bher-?2\b", low)
+    if first:  # "HER2 2+; HER2 FISH not amplified": the second is the rest of the first
+        low = low[: first.end()] + _REFLEX.sub(" ", low[first.end() :])
     hits = list(_NAME.finditer(low))
     found: list[tuple[str, Said]] = []
     shared: Said | None = None

@@ -218,7 +218,11 @@ def _of_report(record: Record, report: Json, known: list[Receptor]) -> list[Rece
     """A pathology conclusion that sums up the receptors; not where its own results were read already."""
     status = (text(report.get("status")) or "").lower()
     conclusion = text(report.get("conclusion")) or ""
-    if status in _WITHDRAWN or not conclusion or not re.search(r"receptor|\ber\b|her-?2|\bhr\b", plain(conclusion)):
+    if (
+        status in _WITHDRAWN
+        or not conclusion
+        or not re.search(r"receptor|\ber\b|her-?2|\bhr\b|triple[- ]negative", plain(conclusion))
+    ):
         return []
     members = {"/".join((text(r.get("reference")) or "").split("/")[-2:]) for r in items(report.get("result"))}
     if any(source.reference in members for receptor in known for source in receptor.sources):
