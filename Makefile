@@ -6,7 +6,7 @@ FHIR ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint unit bench mutation lock clean docs
+.PHONY: demo test lint unit bench mutation lock clean docs words screens
 
 demo: $(VENV)/.installed
 	@$(BIN)/smart-app demo --port $(PORT) --ehr-port $(EHR_PORT) $(if $(FHIR),--fhir $(FHIR))
@@ -34,6 +34,16 @@ mutation: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.spec.render
 	$(BIN)/python -m tests.spec.render_rules
+
+# after a change of words: new messages into translations/*.po, to be translated there (tests/web/test_words.py)
+words: $(VENV)/.installed-dev
+	$(BIN)/python -m babel.messages.frontend -q extract -F babel.cfg -k N_ --omit-header --no-location --sort-output -o .messages.pot .
+	for code in de es; do $(BIN)/python -m babel.messages.frontend -q update --no-fuzzy-matching --ignore-obsolete --omit-header -i .messages.pot -l $$code -o smart_app/web/translations/$$code.po; done
+	rm -f .messages.pot
+
+# after a change of the pages that was looked at: its pictures become the ones that tests/web/test_screens.py compares
+screens: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.web.screens
 
 lock:
 	uv pip compile pyproject.toml --extra install --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o requirements.txt

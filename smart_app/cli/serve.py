@@ -9,6 +9,7 @@ from waitress import serve as waitress_serve
 
 from smart_app.smart.issuers import load_issuers
 from smart_app.web.app import create_app
+from smart_app.web.i18n import LANGUAGES
 from smart_app.web.log import configure
 from smart_app.web.settings import Settings, check_public_url
 
@@ -19,6 +20,7 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--data", type=Path, help="where launches are kept (default: CONFIG/data)")
     parser.add_argument("--public-url", required=True, help="where browsers reach the app, https outside the loopback")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--language", choices=LANGUAGES, help="of every page (default: what the browser asks for)")
     parser.set_defaults(func=run)
 
 
@@ -31,7 +33,12 @@ def public_url(value: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     issuers = load_issuers(arguments.config / "issuers.toml")
-    settings = Settings(issuers, arguments.data or arguments.config / "data", public_url(arguments.public_url))
+    settings = Settings(
+        issuers,
+        arguments.data or arguments.config / "data",
+        public_url(arguments.public_url),
+        language=arguments.language,
+    )
     configure(requests=True)
     print(f"The app listens on http://127.0.0.1:{arguments.port} for {settings.public_url}")
     waitress_serve(create_app(settings), host="127.0.0.1", port=arguments.port, threads=8, ident=None)

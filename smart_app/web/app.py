@@ -17,6 +17,7 @@ from smart_app.web import (
     callback,
     definitions,
     errors,
+    i18n,
     launch,
     limits,
     log,
@@ -61,6 +62,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Callable[
     app.extensions["esr1"] = services
     app.extensions["esr1.fhir"] = Path(_files("docs/fhir"))
     log.install(app)
+    i18n.install(app, settings.language)
     security.install(app)
     session.install(app)
     limits.install(app)

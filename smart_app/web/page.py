@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 
 from markupsafe import Markup
 
 from smart_app.domain.decision import Decision, Reason, ReviewAnswer, WindowAnswer
 from smart_app.domain.facts import Known, Part, Source
 from smart_app.domain.lines import SYSTEMIC
-from smart_app.domain.wording import day_words, listed, range_words
 from smart_app.evidence import Evidence, by_id, load_evidence, regional, rests_on_stale
-from smart_app.fhir.reading.record import Json, obj, text, when
+from smart_app.fhir.reading.record import Json, obj, text
 from smart_app.fhir.writing.stored import living
 from smart_app.web import words
+from smart_app.web.answer import Box, boxes
 from smart_app.web.chart import ChartView
 from smart_app.web.drawing import NARROW, WIDE, draw_timeline, left_out, legend
 from smart_app.web.drawing.timeline import LeftOut
+from smart_app.web.i18n import N_, _, day_words, listed
+from smart_app.web.news import News, since_draw, since_plan
 from smart_app.web.resources import Cited, cited
 from smart_app.web.rows import Row, as_lines, rows_of
+from smart_app.web.said import said
 
 _GROUPS = (
-    ("review", "Switch review"),
-    ("draw", "Next draw"),
-    ("window", "Window"),
+    ("review", N_("Switch review")),
+    ("draw", N_("Next draw")),
+    ("window", N_("Window")),
 )
 # said beside every answer (what a reader must know before acting), in this order where the site's region is theirs
 _BESIDE = ("guidelines", "fda-accelerated-approval", "odac-vote", "chmp-opinion", "serena-6-os")
-NEWS = 6
 ALIKE = 4  # more reasons of one code than this are folded together
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """One of the three answers: what, in big words, and the sentence under it."""
-
-    heading: str
-    state: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +53,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Modifier:
+    """``known``: "yes", "no" or "unknown"; ``state``: the same in words."""
+
     heading: str
+    known: str
     state: str
     raises: str
     sentences: list[str]
     resources: list[Cited]
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What the record has since a day; ``more``: how many further facts the table has.
-
-    ``said``: the answer that stood at that time, where it was another one.
-    """
-
-    since: str
-    rows: list[Row]
-    more: int
-    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +105,8 @@ def timeline_page(view: ChartView, sort: str = "oldest") -> Page:
         view=view,
         decision=decision,
         tone=_tone(decision, nothing),
-        headline=_headline(view) if nothing else decision.headline,
-        boxes=[_draw_box(decision), _review_box(decision), _window_box(decision)],
+        headline=_headline(view) if nothing else said(decision.headline),
+        boxes=boxes(decision),
         reasons=_reasons(view, known),
         modifiers=_modifiers(view, known),
         lines=_lines(decision),
@@ -137,8 +120,8 @@ def timeline_page(view: ChartView, sort: str = "oldest") -> Page:
         note=_note(view, in_time),
         stored=stored,
         stored_on=_stored_on(stored),
-        since_draw=_since_draw(view, in_time),
-        since_plan=_since_plan(view, stored, in_time),
+        since_draw=since_draw(view, in_time),
+        since_plan=since_plan(view, stored, in_time),
         beside=beside(evidence, launch.issuer.region),
         stale=[e for e in evidence if e.is_stale(view.today)],
         checked=max(e.checked_on for e in evidence),
@@ -149,13 +132,18 @@ def timeline_page(view: ChartView, sort: str = "oldest") -> Page:
 def _note(view: ChartView, rows: list[Row]) -> list[str]:
     """The answer and the table as lines of plain text, to be copied into a note: whose, when, by which policy."""
     who = view.patient
-    born = words.any_date(who.birth) or "not recorded"
+    born, mrn = words.any_date(who.birth) or _("not recorded"), who.mrn or _("not recorded")
     decision = view.decision
     return [
-        " ".join(f"{who.name}, born {born}, MRN {who.mrn or 'not recorded'}".split()),
-        f"ctDNA ESR1, {day_words(view.today)}, policy {decision.policy_name} {decision.policy_version}",
-        decision.headline,
-        *(f"To settle: {fact}" for fact in decision.window.settle),
+        " ".join(_("%(name)s, born %(born)s, MRN %(mrn)s", name=who.name, born=born, mrn=mrn).split()),
+        _(
+            "ctDNA ESR1, %(day)s, policy %(name)s %(version)s",
+            day=day_words(view.today),
+            name=decision.policy_name,
+            version=decision.policy_version,
+        ),
+        said(decision.headline),
+        *(_("To settle: %(fact)s", fact=said(fact)) for fact in decision.window.settle),
         "",
         *as_lines(rows),
     ]
@@ -183,55 +171,12 @@ def _tone(decision: Decision, nothing: bool) -> str:
 def _headline(view: ChartView) -> str:
     """ "Nothing was found" is said only of what was read."""
     read = any(gap.part in (Part.RESULTS, Part.DRUGS) for gap in view.chart.gaps) or not view.receipt.complete
-    where = "in the part of the record that could be read" if read else "in this record"
-    return f"Nothing about ESR1, and none of the drugs that the rules follow, was found {where}."
-
-
-def _sentence(decision: Decision, *prefixes: str) -> str:
-    return next((r.sentence for r in decision.reasons if r.code.startswith(prefixes)), "")
-
-
-def _draw_box(decision: Decision) -> Box:
-    planned = decision.next_draw
-    if planned is None:
-        return Box("Next draw", "No date", _sentence(decision, "draw.none", "draw."))
-    if planned.overdue_days:
-        days = f"{planned.overdue_days} day{'s' if planned.overdue_days != 1 else ''}"
-        return Box("Next draw", f"Overdue by {days}", f"Was due by {day_words(planned.latest)}.")
-    state = range_words(planned.earliest, planned.latest).replace(" and ", " to ")
-    if planned.aligned_to is not None:
-        return Box("Next draw", state, f"With the {planned.aligned_to.split(' ')[0]} on {day_words(planned.due)}.")
-    if planned.redraw:
-        return Box("Next draw", f"By {day_words(planned.latest)}", "Draw again, as soon as practicable.")
-    return Box("Next draw", state, f"Best about {day_words(planned.due)}; no scan or visit is booked inside.")
-
-
-def _review_box(decision: Decision) -> Box:
-    review = decision.switch_review
-    named = f"ESR1 {listed([v.removeprefix('ESR1 ') for v in review.variants])}" if review.variants else ""
-    on = f", first detected {review.first_shown}" if named and review.first_shown else ""
-    if review.answer is ReviewAnswer.RAISED:
-        return Box("Switch review", "Due", f"{named}{on}. A review, not an order; it names no drug.")
-    state = "Not due" if review.answer is ReviewAnswer.NOT_RAISED else "Cannot tell"
-    deciding = [r.sentence for r in decision.reasons if r.code.startswith("review.") and r.clause in review.clauses]
-    why = deciding[0] if deciding else _sentence(decision, "review.")
-    return Box("Switch review", state, why or "No qualifying ESR1 mutation in plasma is on record.")
-
-
-def _window_box(decision: Decision) -> Box:
-    window = decision.window
-    named = "; ".join(f"{_inner(words.clause_words(c))} ({c})" for c in window.clauses)
-    if window.answer is WindowAnswer.INSIDE:
-        return Box("Surveillance window", "Inside", "All nine conditions hold.")
-    if window.answer is WindowAnswer.OUTSIDE:
-        since = f" since {day_words(window.since)}" if window.since else ""
-        return Box("Surveillance window", f"Outside{since}", f"Not met: {named}.")
-    return Box("Surveillance window", "Cannot tell", f"Not known: {named}.")
-
-
-def _inner(sentence: str) -> str:
-    """For the middle of a sentence; a name in capitals stays."""
-    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() or sentence[1:2] == " " else sentence
+    if read:
+        return _(
+            "Nothing about ESR1, and none of the drugs that the rules follow, was found "
+            "in the part of the record that could be read."
+        )
+    return _("Nothing about ESR1, and none of the drugs that the rules follow, was found in this record.")
 
 
 def _reasons(view: ChartView, told_before: dict[Source, Cited]) -> list[tuple[str, list[Told]]]:
@@ -252,7 +197,7 @@ def _reasons(view: ChartView, told_before: dict[Source, Cited]) -> list[tuple[st
             if _group(reason) == prefix
         ]
         if told:
-            made.append((heading, _folded(sorted(told, key=lambda t: not t.verdict))))
+            made.append((_(heading), _folded(sorted(told, key=lambda t: not t.verdict))))
     if view.decision.window.answer is not WindowAnswer.INSIDE and not view.decision.switch_review.variants:
         made.sort(key=lambda group: group[0] != "Window")
     return made
@@ -263,7 +208,7 @@ def _stale(ids: Sequence[str], today: date) -> str:
     if not rests_on_stale(ids, today):
         return ""
     last = max(by_id()[one].checked_on for one in ids if one in by_id())
-    return f"The sources behind this clause are out of date: last checked on {day_words(last)}."
+    return _("The sources behind this clause are out of date: last checked on %(day)s.", day=day_words(last))
 
 
 def _folded(told: list[Told]) -> list[Told]:
@@ -284,7 +229,7 @@ def _group(reason: Reason) -> str:
 def _verdict(decision: Decision, reason: Reason) -> str:
     if reason.clause not in decision.window.clauses or not reason.code.startswith("window."):
         return ""
-    return "closes the window" if decision.window.answer is WindowAnswer.OUTSIDE else "not known"
+    return _("closes the window") if decision.window.answer is WindowAnswer.OUTSIDE else _("not known")
 
 
 def _modifiers(view: ChartView, told_before: dict[Source, Cited]) -> list[Modifier]:
@@ -293,68 +238,26 @@ def _modifiers(view: ChartView, told_before: dict[Source, Cited]) -> list[Modifi
         found: Known = getattr(view.decision.modifiers, name)
         reasons = [r for r in view.decision.reasons if r.code == f"modifier.{name}"]
         sources = [s for r in reasons for s in r.sources]
-        sentences = [r.sentence for r in reasons]
+        sentences = [said(r.sentence) for r in reasons]
         resources = cited(view.launch.id, sources, view.resources, told_before)
-        made.append(Modifier(heading, words.KNOWN[found], raises, sentences, resources))
+        made.append(Modifier(_(heading), found.value, _(words.KNOWN[found]), _(raises), sentences, resources))
     return made
+
+
+_OPEN = N_("goes on, or its end is not recorded")
 
 
 def _lines(decision: Decision) -> list[tuple[int, str, str]]:
     made = []
     for therapy in decision.lines:
-        start = f"from {words.any_date(therapy.start)}" if therapy.start else "start not recorded"
-        until = f"until {words.any_date(therapy.end)}" if therapy.end else "goes on, or its end is not recorded"
+        start = _("from %(day)s", day=words.any_date(therapy.start)) if therapy.start else _("start not recorded")
+        until = _("until %(day)s", day=words.any_date(therapy.end)) if therapy.end else _(_OPEN)
         made.append((therapy.number, listed(list(therapy.drugs)), f"{start}, {until}"))
     return made
 
 
 def _stored_on(stored: Json | None) -> str:
     return words.any_date(text(obj((stored or {}).get("meta")).get("lastUpdated"))) if stored is not None else ""
-
-
-def _since_draw(view: ChartView, rows: Sequence[Row]) -> News | None:
-    """What is dated after the last draw: what the reader has not thought of at that time."""
-    days = [d.date.last for d in view.chart.draws if d.date is not None and d.date.last <= view.today]
-    return _news(rows, max(days), view.today, "the last draw") if days else None
-
-
-def _since_plan(view: ChartView, stored: Json | None, rows: Sequence[Row]) -> News | None:
-    """What is dated after the plan was written, or came into the record after it: a result may be reported late."""
-    raw = text(obj((stored or {}).get("meta")).get("lastUpdated"))
-    written = when(raw, view.launch.issuer.zone)
-    if stored is None or written is None or written.exact is None:
-        return None
-    instant = _instant(raw)
-    late = {
-        ref for ref, one in view.resources.items() if _after(text(obj(one.get("meta")).get("lastUpdated")), instant)
-    }
-    news = _news(rows, written.exact, view.today, "the plan was last written", late)
-    said = text(stored.get("description")) or ""
-    return replace(news, said=said if said != view.decision.headline else "")
-
-
-def _instant(value: str | None) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(value or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None
-
-
-def _after(value: str | None, instant: datetime | None) -> bool:
-    found = _instant(value)
-    return found is not None and instant is not None and found > instant
-
-
-def _news(rows: Sequence[Row], day: date, today: date, what: str, late: Set[str] = frozenset()) -> News:
-    """``late``: resources that were entered or changed since, whatever their own date; plans of ours are no news."""
-    fresh = [
-        r
-        for r in rows
-        if (r.date is not None and day < r.date.first <= today)
-        or any(s.reference in late and not s.reference.startswith("CarePlan/") for s in r.sources)
-    ]
-    return News(f"Since {what} ({day_words(day)})", fresh[-NEWS:], max(0, len(fresh) - NEWS))
 
 
 def beside(evidence: Sequence[Evidence], region: str | None = None) -> list[Evidence]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from smart_app.domain.facts import Source
 from smart_app.fhir.reading.record import Json, codings, items, obj, text
+from smart_app.web.i18n import _
 from smart_app.web.words import any_date, shortened
 
 _DATES = (
@@ -100,7 +101,7 @@ def date_of(resource: Json) -> str:
             return any_date(value)
     for name in _PERIODS:
         if (value := text(obj(resource.get(name)).get("start"))) is not None:
-            return f"from {any_date(value)}"
+            return _("from %(day)s", day=any_date(value))
     return ""
 
 
@@ -111,7 +112,7 @@ def about(resource: Json) -> str:
         if isinstance(value, str) and value.strip():
             return shortened(value.strip(), 60)
         for concept in items(value):
-            said = text(concept.get("text")) or next((d for _, _, d in codings(concept) if d), None)
+            said = text(concept.get("text")) or next((d for *_system, d in codings(concept) if d), None)
             if said:
                 return shortened(said, 60)
     return ""

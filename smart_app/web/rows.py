@@ -10,12 +10,15 @@ from datetime import date
 
 from smart_app.domain.attested_words import signed
 from smart_app.domain.dates import PartialDate
-from smart_app.domain.facts import Chart, Draw, Exposure, Extent, Receptor, Sources, Specimen, VisitKind
+from smart_app.domain.facts import Chart, Draw, Exposure, Receptor, ReceptorStatus, Sources, Specimen, VisitKind
 from smart_app.domain.variants import label
 from smart_app.web import words
+from smart_app.web.i18n import N_, _
 
 SORTS = ("oldest", "newest", "kind", "what", "result", "vaf", "place", "standing")
-HEADINGS = ("Date", "Kind", "What", "Result", "VAF as reported", "Laboratory, assay", "Standing")
+HEADINGS = (
+    N_("Date"), N_("Kind"), N_("What"), N_("Result"), N_("VAF as reported"), N_("Laboratory, assay"), N_("Standing")
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,14 @@ class Row:
 
     @property
     def shown_date(self) -> str:
-        return words.any_date(self.date) if self.date is not None else "date not recorded"
+        return words.any_date(self.date) if self.date is not None else _("date not recorded")
 
     @property
     def precision(self) -> str:
         """Said where the record does not name the day."""
         if self.date is None or self.date.day is not None:
             return ""
-        return "day not recorded" if self.date.month is not None else "month not recorded"
+        return _("day not recorded") if self.date.month is not None else _("month not recorded")
 
     @property
     def attested(self) -> bool:
@@ -66,7 +69,7 @@ def rows_of(chart: Chart, sort: str = "oldest") -> list[Row]:
     ]
     made = [attested_row(row, chart) for row in made]
     dated = sorted((r for r in made if r.date is not None), key=_by_date, reverse=sort == "newest")
-    undated = sorted((r for r in made if r.date is None), key=lambda r: (r.kind, r.id))
+    undated = sorted((r for r in made if r.date is None), key=lambda r: r.id)
     if sort in _COLUMNS:
         column = _COLUMNS[sort]
         return sorted([*dated, *undated], key=lambda r: (not column(r), column(r).casefold()))
@@ -86,55 +89,68 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
 def attested_row(row: Row, chart: Chart) -> Row:
     """What a clinician attested says so in the row's standing, with who and when."""
     known = {source.reference for source in row.sources if source.attested}
-    who = [f"attested by {signed(a)}" for a in chart.attested if a.reference in known]
+    who = [_("attested by %(who)s", who=signed(a)) for a in chart.attested if a.reference in known]
     return replace(row, standing="; ".join(filter(None, (row.standing, *who)))) if who else row
 
 
-def _by_date(row: Row) -> tuple[date, date, str, str]:
+def _by_date(row: Row) -> tuple[date, date, str]:
     assert row.date is not None  # noqa: S101 - the caller sifted
-    return (row.date.first, row.date.last, row.kind, row.id)
+    return (row.date.first, row.date.last, row.id)
+
+
+_TESTS = {
+    Specimen.PLASMA: (N_("ctDNA draw"), N_("ESR1 in plasma")),
+    Specimen.TISSUE: (N_("tissue test"), N_("ESR1 in tissue")),
+    Specimen.UNKNOWN: (N_("ESR1 test"), N_("ESR1, specimen not stated")),
+}
+_STATUSES = {
+    ReceptorStatus.POSITIVE: N_("positive"),
+    ReceptorStatus.NEGATIVE: N_("negative"),
+    ReceptorStatus.EQUIVOCAL: N_("equivocal"),
+    ReceptorStatus.UNREADABLE: N_("unreadable"),
+}
+_WHY = {"entered-in-error": N_("entered in error"), "cancelled": N_("cancelled"), "corrected": N_("corrected")}
 
 
 def _draw(draw: Draw, ident: str) -> Row:
-    kind = {Specimen.PLASMA: "ctDNA draw", Specimen.TISSUE: "tissue test"}.get(draw.specimen, "ESR1 test")
-    what = {Specimen.PLASMA: "ESR1 in plasma", Specimen.TISSUE: "ESR1 in tissue"}.get(
-        draw.specimen, "ESR1, specimen not stated"
-    )
+    kind, what = _TESTS[draw.specimen]
     return Row(
         ident,
         draw.date,
-        kind,
-        what,
+        _(kind),
+        _(what),
         words.draw_result(draw),
         tuple(f"{label(f)} {words.amount(f)}" for f in draw.findings),
         words.place(draw),
-        words.STANDINGS[draw.standing],
-        words.BASES[draw.date_basis] if draw.date_basis else "",
+        _(words.STANDINGS[draw.standing]),
+        _(words.BASES[draw.date_basis]) if draw.date_basis else "",
         draw.sources,
         draw.document is not None,
     )
 
 
 def _drug(e: Exposure, ident: str) -> Row:
-    setting = e.setting.value if e.setting.value != "unknown" else ""
+    setting = _(words.SETTINGS[e.setting]) if e.setting in words.SETTINGS else ""
     result = "; ".join(p for p in (words.exposure_end(e), setting) if p)
-    what = f"{e.drug} ({e.drug_class.value})"
-    basis = "start" if e.start is not None else "start not recorded"
-    return Row(ident, e.start, "drug", what, result, standing=words.exposure_proof(e), basis=basis, sources=e.sources)
+    what = f"{e.drug} ({words.class_words(e)})"
+    basis = _("start") if e.start is not None else _("start not recorded")
+    return Row(
+        ident, e.start, _("drug"), what, result, standing=words.exposure_proof(e), basis=basis, sources=e.sources
+    )
 
 
 def _withdrawn_and_ordered(chart: Chart) -> list[Row]:
     made = []
     for n, gone in enumerate(chart.withdrawn):
         said = ", ".join(label(f) for f in gone.findings)
-        result = f"had said: {said}" if said else ""
-        standing = f"withdrawn: {gone.why.replace('-', ' ')}"
+        result = _("had said: %(what)s", what=said) if said else ""
+        standing = _("withdrawn: %(why)s", why=_(_WHY.get(gone.why, gone.why)))
         made.append(
             Row(
                 row_id("gone", n),
                 gone.date,
-                "withdrawn result",
-                "ESR1, counts for nothing",
+                _("withdrawn result"),
+                _("ESR1, counts for nothing"),
                 result,
                 standing=standing,
                 sources=gone.sources,
@@ -142,79 +158,89 @@ def _withdrawn_and_ordered(chart: Chart) -> list[Row]:
         )
     for n, order in enumerate(chart.ordered):
         ident = row_id("order", n)
-        made.append(Row(ident, order.date, "draw ordered", "ctDNA draw", standing="ordered", sources=order.sources))
+        made.append(
+            Row(ident, order.date, _("draw ordered"), _("ctDNA draw"), standing=_("ordered"), sources=order.sources)
+        )
     return made
 
 
 def _receptor(receptor: Receptor, ident: str) -> Row:
-    said = [receptor.status.value + (" (low)" if receptor.low else "")]
+    said = [_(_STATUSES[receptor.status]) + (_(" (low)") if receptor.low else "")]
     if receptor.percent is not None:
         said.append(f"{receptor.percent:f} %")
     if receptor.score is not None:
         said.append(f"IHC {receptor.score}")
     if receptor.method is not None:
         said.append(
-            {"ihc": "immunohistochemistry", "ish": "in-situ hybridisation"}.get(receptor.method, "diagnosis code")
+            {"ihc": _("immunohistochemistry"), "ish": _("in-situ hybridisation")}.get(
+                receptor.method, _("diagnosis code")
+            )
         )
-    biopsy = {"primary": "primary tumour", "metastasis": "metastasis"}.get(receptor.biopsy.value, "")
+    biopsy = {"primary": _("primary tumour"), "metastasis": _("metastasis")}.get(receptor.biopsy.value, "")
     what = receptor.marker.value.upper() + (f", {biopsy}" if biopsy else "")
-    standing = "preliminary" if receptor.provisional else "final"
-    return Row(ident, receptor.date, "receptor", what, ", ".join(said), standing=standing, sources=receptor.sources)
-
-
-_EXTENTS = {
-    Extent.METASTASIS: "metastasis",
-    Extent.STAGE_IV: "stage IV",
-    Extent.LOCALLY_ADVANCED: "locally advanced, not resectable",
-    Extent.EARLY: "early disease",
-}
+    standing = _("preliminary") if receptor.provisional else _("final")
+    return Row(ident, receptor.date, _("receptor"), what, ", ".join(said), standing=standing, sources=receptor.sources)
 
 
 def _disease(chart: Chart) -> list[Row]:
     made = [_receptor(r, row_id("receptor", n)) for n, r in enumerate(chart.receptors)]
     for n, found in enumerate(chart.diagnoses):
-        kind = "diagnosis" if found.breast else "other cancer"
-        state = {True: "active", False: "not active"}.get(found.active, "") if found.active is not None else ""
+        kind = _("diagnosis") if found.breast else _("other cancer")
+        state = "" if found.active is None else _("active") if found.active else _("not active")
         made.append(Row(row_id("diagnosis", n), found.onset, kind, found.text, standing=state, sources=found.sources))
     for n, spread in enumerate(chart.spread):
-        site = (spread.site or "").replace("_", " ")
+        site = words.site_words(spread.site)
         made.append(
-            Row(row_id("spread", n), spread.known_on, "extent", _EXTENTS[spread.extent], site, sources=spread.sources)
+            Row(
+                row_id("spread", n),
+                spread.known_on,
+                _("extent"),
+                _(words.EXTENTS[spread.extent]),
+                site,
+                sources=spread.sources,
+            )
         )
     for n, status in enumerate(chart.statuses):
-        how = {True: "by imaging", False: "clinical"}.get(status.imaging, "") if status.imaging is not None else ""
+        how = "" if status.imaging is None else _("by imaging") if status.imaging else _("clinical")
         made.append(
             Row(
                 row_id("status", n),
                 status.date,
-                "disease status",
-                f"disease {words.PROGRESS[status.status]}",
+                _("disease status"),
+                _("disease %(status)s", status=_(words.PROGRESS[status.status])),
                 how,
                 sources=status.sources,
             )
         )
     for n, ldh in enumerate(chart.ldh):
-        said = (
-            {True: "high", False: "not high"}.get(ldh.high, "") if ldh.high is not None else "high or not: not stated"
-        )
+        said = _("high or not: not stated") if ldh.high is None else _("high") if ldh.high else _("not high")
         result = ", ".join(w for w in (said, ldh.text) if w)
-        made.append(Row(row_id("ldh", n), ldh.date, "laboratory value", "LDH", result, sources=ldh.sources))
+        made.append(Row(row_id("ldh", n), ldh.date, _("laboratory value"), _("LDH"), result, sources=ldh.sources))
     return made
 
 
 def _visits_and_reviews(chart: Chart) -> list[Row]:
     made = []
     for n, visit in enumerate(chart.visits):
-        state = "cancelled" if visit.cancelled else "done" if visit.done else "planned"
-        kind = "scan" if visit.kind is VisitKind.SCAN else "visit"
+        state = _("cancelled") if visit.cancelled else _("done") if visit.done else _("planned")
+        kind = _("scan") if visit.kind is VisitKind.SCAN else _("visit")
         made.append(
             Row(row_id("visit", n), visit.date, kind, visit.text or kind, standing=state, sources=visit.sources)
         )
     for n, review in enumerate(chart.reviews):
-        what = f"switch review of {', '.join(review.variants)}" if review.variants else "switch review"
-        result = review.text + (f" (by {review.by})" if review.by else "")
+        named = ", ".join(review.variants)
+        what = _("switch review of %(variants)s", variants=named) if named else _("switch review")
+        result = review.text + (_(" (by %(name)s)", name=review.by) if review.by else "")
         made.append(
-            Row(row_id("review", n), review.date, "decision", what, result, standing="decided", sources=review.sources)
+            Row(
+                row_id("review", n),
+                review.date,
+                _("decision"),
+                what,
+                result,
+                standing=_("decided"),
+                sources=review.sources,
+            )
         )
     return made
 
@@ -233,7 +259,8 @@ def as_csv(rows: list[Row]) -> str:
     """A spreadsheet's CSV (RFC 4180); a cell that a spreadsheet could take for a formula begins with an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([*HEADINGS[:1], "Date is", *HEADINGS[1:], "Sources"])
+    head = [_(name) for name in HEADINGS]
+    writer.writerow([head[0], _("Date is"), *head[1:], _("Sources")])
     for row in rows:
         cells = [
             str(row.date or ""),

@@ -49,12 +49,16 @@ def check_public_url(value: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``public_url`` is where browsers reach the app, without a trailing slash; https outside the loopback."""
+    """``public_url`` is where browsers reach the app, without a trailing slash; https outside the loopback.
+
+    ``language``: "en", "de" or "es" for every page; None: what the browser asks for, English else.
+    """
 
     issuers: Issuers
     data: Path
     public_url: str
     now: Callable[[], datetime] = _now
+    language: str | None = None
 
     def __post_init__(self) -> None:
         check_public_url(self.public_url)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, g, render_template, request
+from markupsafe import Markup
 
 from smart_app.evidence import REGIONS, load_evidence, regional
 from smart_app.fhir import jsontext
@@ -16,11 +17,22 @@ from smart_app.web import progress, resources, words
 from smart_app.web.chart import banner_of, read_view
 from smart_app.web.page import timeline_page
 from smart_app.web.rows import SORTS, as_csv, rows_of
+from smart_app.web.said import said_markup
 from smart_app.web.settings import services
+
+
+def first_capital(sentence: Markup) -> Markup:
+    """Of escaped text or of a ``<span>``, whose words begin after it."""
+    start = sentence.find(">") + 1 if sentence.startswith("<span") else 0
+    return sentence[:start] + sentence[start : start + 1].upper() + sentence[start + 1 :]
+
 
 blueprint = Blueprint("timeline", __name__)
 blueprint.add_app_template_filter(words.any_date, "any_date")
-blueprint.add_app_template_global(words.age, "age")
+blueprint.add_app_template_filter(said_markup, "said")
+blueprint.add_app_template_filter(first_capital, "first_capital")
+for _tell in (words.age, words.sex_words, words.mark_words):
+    blueprint.add_app_template_global(_tell, _tell.__name__)
 
 
 @cache

@@ -12,6 +12,7 @@ from smart_app.web import words
 from smart_app.web.drawing.marks import R, draw_mark, draw_notes, flag
 from smart_app.web.drawing.picture import Lane, Picture, linked, spread_rows
 from smart_app.web.drawing.svg import circle, line, path, text
+from smart_app.web.i18n import _
 from smart_app.web.rows import row_id
 
 _APART, _STEP = 19.0, 26.0
@@ -23,11 +24,11 @@ def draw_lane(pic: Picture, top: float, laboratories: Laboratories) -> Lane:
     """``laboratories``: a number for each laboratory and assay; shown where there is more than one."""
     items = sorted(_items(pic, laboratories), key=lambda item: item[0])
     if not items:
-        return pic.empty("ctDNA draws", top, pic.nothing(Part.RESULTS))
+        return pic.empty(_("ctDNA draws"), top, pic.nothing(Part.RESULTS))
     rows = spread_rows([x for x, _, _ in items], _APART, 4)
     flagged = _flagged(pic)
     y0 = top + pic.head + (26 if flagged is not None else 16)
-    marks = [pic.name("ctDNA draws", top)]
+    marks = [pic.name(_("ctDNA draws"), top)]
     step = _STEP + (8 if len(laboratories) > 1 else 0)  # room for the laboratory's number under each mark
     for (x, draw, make), row in zip(items, rows, strict=True):
         y = y0 + row * step
@@ -35,7 +36,7 @@ def draw_lane(pic: Picture, top: float, laboratories: Laboratories) -> Lane:
             marks.append(flag(x, y - R))
             end = x > pic.frame.right - 110
             marks.append(
-                text(x - 4 if end else x + 16, y - 14, "switch review", "flag-word halo", "end" if end else None)
+                text(x - 4 if end else x + 16, y - 14, _("switch review"), "flag-word halo", "end" if end else None)
             )
         marks.append(make(y))
     return Lane(marks, y0 - top + max(rows) * step + (28 if len(laboratories) > 1 else 20))
@@ -55,7 +56,7 @@ def _items(pic: Picture, laboratories: Laboratories) -> Iterator[tuple[float, Dr
     for number, gone in enumerate(pic.chart.withdrawn):
         if gone.date is not None and pic.scale.holds(gone.date):
             x = pic.scale.middle(gone.date)
-            said = f"{words.any_date(gone.date)}: a result that was withdrawn, counts for nothing"
+            said = _("%(day)s: a result that was withdrawn, counts for nothing", day=words.any_date(gone.date))
             yield x, None, _withdrawn(row_id("gone", number), said, x)
 
 
@@ -85,7 +86,7 @@ def _maker(pic: Picture, number: int, draw: Draw, laboratory: str) -> Maker:
 def _ordered(row: str, day: str, x: float) -> Maker:
     def make(y: float) -> Markup:
         face = circle(x, y, R, "m-ring")
-        return linked(row, f"Draw ordered for {day}", face, x=x, y=y)
+        return linked(row, _("Draw ordered for %(day)s", day=day), face, x=x, y=y)
 
     return make
 

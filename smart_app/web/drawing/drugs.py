@@ -12,6 +12,7 @@ from smart_app.domain.lines import SYSTEMIC
 from smart_app.web import words
 from smart_app.web.drawing.picture import Lane, Picture, linked
 from smart_app.web.drawing.svg import box, line, path, tag, text
+from smart_app.web.i18n import _
 from smart_app.web.rows import row_id
 
 _ORDER = list(DrugClass)
@@ -22,8 +23,8 @@ Numbered = tuple[int, Exposure]
 def drug_lane(pic: Picture, top: float) -> Lane:
     by_drug = _by_drug(pic)
     if not by_drug:
-        return pic.empty("Drugs", top, pic.nothing(Part.DRUGS))
-    marks = [pic.name("Drugs", top)]
+        return pic.empty(_("Drugs"), top, pic.nothing(Part.DRUGS))
+    marks = [pic.name(_("Drugs"), top)]
     y = top + pic.head + 2
     if pic.decision.lines:
         marks += _lines(pic, y)
@@ -55,17 +56,19 @@ def _lines(pic: Picture, y: float) -> list[Markup]:
         x1 = pic.scale.x(PartialDate.parse(therapy.start).first)
         over = PartialDate.parse(therapy.end).last if therapy.end else pic.today
         x2 = max(pic.scale.x(over), x1 + 8)
-        until = f"until {words.any_date(PartialDate.parse(therapy.end))}" if therapy.end else "goes on"
-        name = f"Line {therapy.number}: from {words.any_date(PartialDate.parse(therapy.start))}, {until}"
+        until = _("until %(day)s", day=words.any_date(therapy.end)) if therapy.end else _("goes on")
+        name = _("Line %(number)s: from %(day)s", number=therapy.number, day=words.any_date(therapy.start))
         d = f"M{x1} {y + 19}v-5H{x2:.1f}" + ("v5" if therapy.end else "")
         room = x2 - x1
-        shown = f"Line {therapy.number}" if room > 44 else str(therapy.number)
-        made.append(tag("g", tag("title", name), path(d, "bracket"), text(x1 + 2, y + 11, shown, "small")))
+        shown = _("Line %(number)s", number=therapy.number) if room > 44 else str(therapy.number)
+        made.append(
+            tag("g", tag("title", f"{name}, {until}"), path(d, "bracket"), text(x1 + 2, y + 11, shown, "small"))
+        )
     return made
 
 
 def _drug_row(pic: Picture, drug: str, stretches: list[Numbered], y: float) -> list[Markup]:
-    kind = stretches[0][1].drug_class.value
+    kind = words.class_words(stretches[0][1])
     if pic.frame.above:
         at = min(max(pic.frame.left, min(_span(pic, e)[0] for _, e in stretches)), pic.frame.right - 190)
         name = text(at, y + 12, words.shortened(f"{drug}, {kind}", 30), "small halo")
@@ -150,7 +153,7 @@ def _undated(e: Exposure) -> bool:
 def _note(pic: Picture, e: Exposure, y: float) -> Markup:
     """Words beside a bar: of a stretch that has no bar, or that lies before the picture, or whose end is not known."""
     if _undated(e):
-        said = "stopped, dates not recorded" if e.ongoing is False else "dates not recorded"
+        said = _("stopped, dates not recorded") if e.ongoing is False else _("dates not recorded")
         return text(pic.scale.left + 4, y + 10.5, said, "small quiet")
     if e.end is not None and e.end.last < pic.scale.first:
         since = words.any_date(e.start) if e.start is not None else "?"

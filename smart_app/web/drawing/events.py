@@ -8,11 +8,11 @@ from itertools import zip_longest
 from markupsafe import Markup
 
 from smart_app.domain.facts import Extent, Part, Visit, VisitKind
-from smart_app.domain.wording import date_words
 from smart_app.web import words
 from smart_app.web.drawing.marks import lettered, status
 from smart_app.web.drawing.picture import Lane, Picture, linked, spread_rows
 from smart_app.web.drawing.svg import path, text
+from smart_app.web.i18n import _, date_words
 from smart_app.web.rows import row_id
 
 _HEIGHT = 32.0
@@ -26,27 +26,24 @@ def disease_lane(pic: Picture, top: float) -> Lane:
         for n, s in enumerate(pic.chart.spread)
         if s.extent is not Extent.EARLY and s.known_on is not None and pic.scale.holds(s.known_on)
     ]
-    for _, n, spread in sorted(known, key=lambda k: (k[0], k[1]))[:1]:
+    for _day, n, spread in sorted(known, key=lambda k: (k[0], k[1]))[:1]:
         x = pic.scale.x(spread.known_on.first) if spread.known_on else 0.0
-        site = (spread.site or "").replace("_", " ")
-        said = f"Advanced disease known since {date_words(spread.known_on)}{f', {site}' if site else ''}"
-        said += words.attested_words(spread.sources)
-        made.append(
-            (
-                x,
-                "advanced" + words.attested_sign(spread.sources),
-                linked(row_id("spread", n), said, lettered("M", x, y), x=x, y=y),
-            )
-        )
+        site = words.site_words(spread.site)
+        said = _("Advanced disease known since %(day)s", day=date_words(spread.known_on))
+        said += (f", {site}" if site else "") + words.attested_words(spread.sources)
+        mark = linked(row_id("spread", n), said, lettered("M", x, y), x=x, y=y)
+        made.append((x, _("advanced") + words.attested_sign(spread.sources), mark))
     for n, one in enumerate(pic.chart.statuses):
         if one.date is not None and pic.scale.holds(one.date):
             x = pic.scale.middle(one.date)
-            said = f"{date_words(one.date)}: disease {words.PROGRESS[one.status]}{words.attested_words(one.sources)}"
+            status_words = _(words.PROGRESS[one.status])
+            said = f"{date_words(one.date)}: {_('disease %(status)s', status=status_words)}"
+            said += words.attested_words(one.sources)
             mark = linked(row_id("status", n), said, status(one.status, x, y), x=x, y=y)
-            made.append((x, words.PROGRESS[one.status] + words.attested_sign(one.sources), mark))
+            made.append((x, status_words + words.attested_sign(one.sources), mark))
     if not made:
-        return pic.empty("Disease", top, pic.nothing(Part.STATUS, Part.DISEASE))
-    return Lane([pic.name("Disease", top), *_with_words(pic, made, y)], pic.head + _HEIGHT)
+        return pic.empty(_("Disease"), top, pic.nothing(Part.STATUS, Part.DISEASE))
+    return Lane([pic.name(_("Disease"), top), *_with_words(pic, made, y)], pic.head + _HEIGHT)
 
 
 def _with_words(pic: Picture, items: list[tuple[float, str, Markup]], y: float) -> list[Markup]:
@@ -63,13 +60,13 @@ def _with_words(pic: Picture, items: list[tuple[float, str, Markup]], y: float) 
 
 
 def scan_lane(pic: Picture, top: float) -> Lane:
-    return _visits(pic, top, "Scans", [(n, v) for n, v in enumerate(pic.chart.visits) if v.kind is VisitKind.SCAN])
+    return _visits(pic, top, _("Scans"), [(n, v) for n, v in enumerate(pic.chart.visits) if v.kind is VisitKind.SCAN])
 
 
 def visit_lane(pic: Picture, top: float) -> Lane:
     """Visits that are over say nothing about the next draw: they are in the table only."""
     ahead = [(n, v) for n, v in enumerate(pic.chart.visits) if v.kind is VisitKind.VISIT and v.date.last >= pic.today]
-    return _visits(pic, top, "Visits ahead", ahead)
+    return _visits(pic, top, _("Visits ahead"), ahead)
 
 
 def _visits(pic: Picture, top: float, name: str, found: list[tuple[int, Visit]]) -> Lane:
@@ -88,11 +85,11 @@ def _visits(pic: Picture, top: float, name: str, found: list[tuple[int, Visit]])
 
 
 def _visit(number: int, visit: Visit, x: float, y: float, today: date) -> Markup:
-    state = "cancelled" if visit.cancelled else "done" if visit.done else "planned"
-    kind = "Scan" if visit.kind is VisitKind.SCAN else "Visit"
+    state = _("cancelled") if visit.cancelled else _("done") if visit.done else _("planned")
+    kind, sign = (_("Scan"), "S") if visit.kind is VisitKind.SCAN else (_("Visit"), "V")
     said = f"{kind} {date_words(visit.date)}, {state}{f': {visit.text}' if visit.text else ''}"
     class_ = "m-ring" if visit.cancelled else "m-soft" if visit.done or visit.date.last < today else "m-open"
-    shapes = [lettered(kind[0], x, y, class_)]
+    shapes = [lettered(sign, x, y, class_)]
     if visit.cancelled:
         shapes.append(path(f"M{x - 9:.1f} {y + 8}l18 -16", "m-line"))
     return linked(row_id("visit", number), said, *shapes, x=x, y=y)

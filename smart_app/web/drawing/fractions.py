@@ -14,12 +14,13 @@ from markupsafe import Markup
 
 from smart_app.domain.facts import Chart, Draw, Finding, Part, Specimen, Standing
 from smart_app.domain.variants import label
-from smart_app.domain.wording import date_words, percent_words
+from smart_app.domain.wording import percent_words
 from smart_app.web import words
 from smart_app.web.drawing.marks import point
 from smart_app.web.drawing.picture import Lane, Picture, linked
 from smart_app.web.drawing.scales import LogScale, lowest_decade
 from smart_app.web.drawing.svg import line, path, text
+from smart_app.web.i18n import _, date_words
 from smart_app.web.rows import row_id
 
 _HEIGHT = 148.0
@@ -60,9 +61,9 @@ def letters(pic: Picture) -> dict[str, str]:
 def fraction_lane(pic: Picture, top: float, laboratories: Laboratories) -> Lane:
     draws = blood_draws(pic)
     if not any(d.findings for _, d in draws):
-        said = "no variant reported" if draws else pic.nothing(Part.RESULTS)
-        return pic.empty("Plasma VAF", top, said)
-    marks = [pic.name("Plasma VAF", top, "log scale")]
+        said = _("no variant reported") if draws else pic.nothing(Part.RESULTS)
+        return pic.empty(_("Plasma VAF"), top, said)
+    marks = [pic.name(_("Plasma VAF"), top, _("log scale"))]
     axis = LogScale(top + pic.head + 14, top + pic.head + _HEIGHT, lowest_decade(pic.chart))
     bottom = axis.bottom + 22
     marks += _grid(pic, axis)
@@ -94,8 +95,8 @@ def _grid(pic: Picture, axis: LogScale) -> list[Markup]:
 
 def _unplaced_name(pic: Picture, y: float) -> Markup:
     if pic.frame.above:
-        return text(pic.frame.left, y + 4, "no amount", "tick")
-    return text(pic.frame.left - 6, y + 4, "no amount", "tick", "end")
+        return text(pic.frame.left, y + 4, _("no amount"), "tick")
+    return text(pic.frame.left - 6, y + 4, _("no amount"), "tick", "end")
 
 
 def _spots(pic: Picture, draws: list[tuple[int, Draw]], axis: LogScale) -> list[Spot]:
@@ -121,19 +122,19 @@ def _spots(pic: Picture, draws: list[tuple[int, Draw]], axis: LogScale) -> list[
 def _limits(pic: Picture, draws: list[tuple[int, Draw]], axis: LogScale) -> list[Markup]:
     """The limit of detection, over the time in which one laboratory's assay stated it."""
     spans: dict[tuple[object, ...], list[float]] = {}
-    for _, draw in draws:
+    for _number, draw in draws:
         if draw.limit is not None and draw.limit > 0 and draw.date is not None:
             spans.setdefault((draw.limit, draw.laboratory, draw.assay), []).append(pic.scale.middle(draw.date))
     made = []
     named: set[object] = set()
-    for (limit, *_), places in spans.items():
+    for (limit, *_place), places in spans.items():
         y = axis.y(limit)  # type: ignore[arg-type]
         x1, x2 = max(pic.frame.left, min(places) - 12), min(pic.frame.right, max(places) + 12)
         made.append(line(x1, y, x2, y, "limit"))
         if limit not in named:
             named.add(limit)
             end = x1 + 110 > pic.frame.right
-            shown = f"limit {percent_words(limit)}"  # type: ignore[arg-type]
+            shown = _("limit %(amount)s", amount=percent_words(limit))  # type: ignore[arg-type]
             made.append(text(x2 if end else x1, y + 12, shown, "tick halo", "end" if end else None))
     return made
 
@@ -169,9 +170,9 @@ def _spot(spot: Spot, known: dict[str, str], laboratories: Laboratories, bottom:
     draw = spot.draw
     notes = words.finding_notes(spot.finding)
     if draw.standing is not Standing.FINAL:
-        notes.append(words.STANDINGS[draw.standing])
+        notes.append(_(words.STANDINGS[draw.standing]))
     said = ", ".join([f"{name} {words.amount(spot.finding)}", date_words(draw.date), *notes])
-    said += f"; {words.place(draw) or 'laboratory not named'}{words.attested_words(draw.sources)}"
+    said += f"; {words.place(draw) or _('laboratory not named')}{words.attested_words(draw.sources)}"
     y = bottom if spot.y is None else spot.y
     open_ = spot.finding.below_limit or draw.standing is not Standing.FINAL or spot.y is None
     shapes = [point(laboratories[(draw.laboratory, draw.assay)], known[name], spot.x, y, open_=open_)]

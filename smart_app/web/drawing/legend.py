@@ -14,6 +14,7 @@ from smart_app.web.drawing.fractions import blood_draws, letters
 from smart_app.web.drawing.picture import Picture
 from smart_app.web.drawing.svg import box, circle, path, tag, text
 from smart_app.web.drawing.timeline import definitions, laboratories, picture_of
+from smart_app.web.i18n import _
 
 Entry = tuple[Markup, str]
 
@@ -27,20 +28,22 @@ def legend(chart: Chart, decision: Decision, today: date) -> list[Entry]:
     made: list[Entry] = []
     for kind in Outcome:
         if any(d.outcome is kind for d in chart.draws):
-            made.append((_icon(marks.outcome(kind, 13, 13)), words.OUTCOMES[kind]))
+            made.append((_icon(marks.outcome(kind, 13, 13)), _(words.OUTCOMES[kind])))
     made += _variants_of_draws(chart.draws)
     if chart.ordered:
-        made.append((_icon(circle(13, 13, 7, "m-ring")), "draw ordered"))
+        made.append((_icon(circle(13, 13, 7, "m-ring")), _("draw ordered")))
     if chart.withdrawn:
         gone = circle(13, 13, 6, "m-gone") + path("M5 13h16", "m-gone")
-        made.append((_icon(gone), "result withdrawn"))
+        made.append((_icon(gone), _("result withdrawn")))
     for progress in Progress:
         if any(s.status is progress for s in chart.statuses):
-            made.append((_icon(marks.status(progress, 13, 13)), f"disease {words.PROGRESS[progress]}"))
+            made.append(
+                (_icon(marks.status(progress, 13, 13)), _("disease %(status)s", status=_(words.PROGRESS[progress])))
+            )
     pic = picture_of(chart, decision, today)
     if any(s.extent is not Extent.EARLY and pic.scale.holds(s.known_on) for s in chart.spread):
-        made.append((_icon(marks.lettered("M", 13, 13)), "advanced disease known"))
-    for kind_of_visit, sign, said in ((VisitKind.SCAN, "S", "scan"), (VisitKind.VISIT, "V", "visit")):
+        made.append((_icon(marks.lettered("M", 13, 13)), _("advanced disease known")))
+    for kind_of_visit, sign, said in ((VisitKind.SCAN, "S", _("scan")), (VisitKind.VISIT, "V", _("visit"))):
         if any(v.kind is kind_of_visit for v in chart.visits):
             made.append((_icon(marks.lettered(sign, 13, 13)), said))
     made += _drug_marks(chart)
@@ -55,15 +58,15 @@ def _variants_of_draws(draws: tuple[Draw, ...]) -> list[Entry]:
     made: list[Entry] = []
     if any(f.below_limit for d in draws for f in d.findings):
         low = marks.outcome(Outcome.DETECTED, 13, 11, hollow=True) + path("M19 17h7l-3.5 4.5z", "m-full")
-        made.append((_icon(low), "detected below the limit of detection"))
+        made.append((_icon(low), _("detected below the limit of detection")))
     if any(d.uninformative for d in draws):
-        made.append((_icon(marks.outcome(Outcome.NOT_DETECTED, 13, 13, weak=True)), "not detected, uninformative"))
+        made.append((_icon(marks.outcome(Outcome.NOT_DETECTED, 13, 13, weak=True)), _("not detected, uninformative")))
     if any(d.standing is Standing.PROVISIONAL for d in draws):
-        made.append((_icon(circle(13, 13, 10.5, "m-ring")), "ring: preliminary"))
+        made.append((_icon(circle(13, 13, 10.5, "m-ring")), _("ring: preliminary")))
     if any(d.standing is Standing.CONFLICT for d in draws):
-        made.append((_icon(text(13, 18, "≠", "m-note", "middle")), "results of one sample contradict each other"))
+        made.append((_icon(text(13, 18, "≠", "m-note", "middle")), _("results of one sample contradict each other")))
     if any(d.specimen is Specimen.TISSUE for d in draws):
-        made.append((_icon(text(13, 18, "T", "m-note", "middle")), "tissue"))
+        made.append((_icon(text(13, 18, "T", "m-note", "middle")), _("tissue")))
     return made
 
 
@@ -71,20 +74,20 @@ def _drug_marks(chart: Chart) -> list[Entry]:
     made: list[Entry] = []
     shown = chart.exposures
     if any(e.ongoing and e.end is None for e in shown):
-        made.append((_icon(box(2, 8, 14, 10, "bar"), path("M16 5l8 8l-8 8z", "arrow")), "drug goes on"))
+        made.append((_icon(box(2, 8, 14, 10, "bar"), path("M16 5l8 8l-8 8z", "arrow")), _("drug goes on")))
     unsure = [e for e in shown if e.start is None or e.start.day is None or (e.end is None and not e.ongoing)]
     unsure += [e for e in shown if e.end is not None and e.end.day is None]
     if unsure:
         made.append(
             (
                 _icon(definitions("key"), box(2, 8, 22, 10, "fade", "url(#key-out)")),
-                "faded: start or end not known to the day",
+                _("faded: start or end not known to the day"),
             )
         )
     if any(e.proofs == {Proof.ORDERED} for e in shown):
-        made.append((_icon(box(2, 8, 22, 10, "bar-order")), "ordered only, no evidence of taking"))
+        made.append((_icon(box(2, 8, 22, 10, "bar-order")), _("ordered only, no evidence of taking")))
     if any(e.on_hold for e in shown):
-        made.append((_icon(definitions("held"), box(2, 8, 22, 10, "hold", "url(#held-hatch)")), "on hold"))
+        made.append((_icon(definitions("held"), box(2, 8, 22, 10, "hold", "url(#held-hatch)")), _("on hold")))
     return made
 
 
@@ -94,7 +97,7 @@ def _laboratories(pic: Picture) -> list[Entry]:
     numbers = laboratories(pic.chart)
     if len(numbers) > 1:
         for (laboratory, assay), number in numbers.items():
-            name = ", ".join(w for w in (laboratory, assay) if w) or "laboratory not named"
+            name = ", ".join(w for w in (laboratory, assay) if w) or _("laboratory not named")
             made.append((_icon(marks.point(number, "", 13, 13)), f"{number + 1}: {name}"))
     if blood_draws(pic):
         for name, letter in letters(pic).items():

@@ -11,6 +11,7 @@ from smart_app.domain.decision import Decision
 from smart_app.domain.facts import Chart, Part
 from smart_app.web.drawing.scales import TimeScale
 from smart_app.web.drawing.svg import box, line, tag, text
+from smart_app.web.i18n import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Picture:
 
     def nothing(self, *parts: Part) -> str:
         """Said in an empty lane; silence would read as "none"."""
-        return "not read completely" if self.missing(*parts) else "none on record"
+        return _("not read completely") if self.missing(*parts) else _("none on record")
 
     def empty(self, name: str, top: float, said: str) -> Lane:
         """A lane without marks."""

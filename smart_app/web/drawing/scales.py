@@ -10,6 +10,7 @@ from decimal import Decimal
 from smart_app.domain.dates import PartialDate, add_months
 from smart_app.domain.decision import Decision
 from smart_app.domain.facts import Chart, Exposure, Extent, Setting, VisitKind
+from smart_app.web.i18n import month_words
 
 OLDEST_YEARS = 12  # facts before are in the table, and the picture says so
 AHEAD_MONTHS = 12
@@ -117,11 +118,10 @@ def axis_ticks(scale: TimeScale, width: float) -> list[tuple[date, str, bool]]:
     """(first day, words, whether it begins a year) so that the words keep at least 34 units apart."""
     room = max(4, int(width // 36))
     step = next((s for s in (1, 2, 3, 6, 12, 24) if scale.months / s <= room), 24)
-    names = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905 - a list literal hides the order
     made = []
     day = date(scale.first.year, 1, 1)
     while day <= scale.last:
         if day >= scale.first and (step <= 12 or day.year % 2 == 0):
-            made.append((day, str(day.year) if day.month == 1 else names[day.month - 1], day.month == 1))
+            made.append((day, str(day.year) if day.month == 1 else month_words(day.month), day.month == 1))
         day = add_months(day, min(step, 12))
     return made

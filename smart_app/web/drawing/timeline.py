@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from smart_app.domain.decision import Decision
 from smart_app.domain.facts import Chart
-from smart_app.domain.wording import day_words, range_words
 from smart_app.web.drawing.draws import Laboratories, draw_lane
 from smart_app.web.drawing.drugs import drug_lane
 from smart_app.web.drawing.events import disease_lane, scan_lane, visit_lane
@@ -19,6 +18,7 @@ from smart_app.web.drawing.fractions import fraction_lane, label_room
 from smart_app.web.drawing.picture import WIDE, Frame, Lane, Picture
 from smart_app.web.drawing.scales import axis_ticks, time_scale
 from smart_app.web.drawing.svg import box, line, tag, text
+from smart_app.web.i18n import _, between_words, day_words
 
 _TOP = 40.0  # two rows of words above the lanes: the next draw, today
 
@@ -57,7 +57,7 @@ def draw_timeline(chart: Chart, decision: Decision, today: date, frame: Frame = 
             below_drugs = y
     behind = [*_axis(pic, y), *_next_draw(pic, below_drugs, y)]
     title = f"{frame.name}-title"
-    names = "Timeline of drugs, ctDNA draws, variant fractions, disease status, scans and visits"
+    names = _("Timeline of drugs, ctDNA draws, variant fractions, disease status, scans and visits")
     return tag(
         "svg",
         tag("title", names, id=title),
@@ -104,7 +104,9 @@ def _header(pic: Picture, x: float, y: float, words: str, class_: str) -> Markup
 
 def _today(pic: Picture, bottom: float) -> Markup:
     x = pic.scale.x(pic.today)
-    return line(x, _TOP - 6, x, bottom, "today") + _header(pic, x, _TOP - 10, f"today, {day_words(pic.today)}", "small")
+    return line(x, _TOP - 6, x, bottom, "today") + _header(
+        pic, x, _TOP - 10, _("today, %(day)s", day=day_words(pic.today)), "small"
+    )
 
 
 def _next_draw(pic: Picture, top: float, bottom: float) -> list[Markup]:
@@ -113,9 +115,9 @@ def _next_draw(pic: Picture, top: float, bottom: float) -> list[Markup]:
     if planned is None:
         return []
     x1, x2 = pic.scale.x(planned.earliest), pic.scale.x(planned.latest)
-    words = f"next draw between {range_words(planned.earliest, planned.latest)}"
+    words = _("next draw between %(days)s", days=between_words(planned.earliest, planned.latest))
     if planned.overdue_days:
-        words = f"draw overdue, was due by {day_words(planned.latest)}"
+        words = _("draw overdue, was due by %(day)s", day=day_words(planned.latest))
     due = pic.scale.x(planned.due)
     return [
         box(x1, _TOP - 20, max(3.0, x2 - x1), bottom - _TOP + 20, "next-draw"),
