@@ -6,7 +6,7 @@ FHIR ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint unit bench lock clean docs
+.PHONY: demo test lint unit bench mutation lock clean docs
 
 demo: $(VENV)/.installed
 	@$(BIN)/smart-app demo --port $(PORT) --ehr-port $(EHR_PORT) $(if $(FHIR),--fhir $(FHIR))
@@ -26,6 +26,10 @@ unit: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-bench
 	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+
+# minutes to an hour; writes docs/mutation.md, fails below 95 %
+mutation: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.mutation $(MODULES)
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.spec.render

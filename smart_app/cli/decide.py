@@ -12,7 +12,7 @@ from smart_app.cli.sources import add_source, day_of, read_source, zone_of
 from smart_app.domain import decide
 from smart_app.domain.decision import Decision, Reason
 from smart_app.domain.policy import Policy
-from smart_app.evidence import stale_sentence
+from smart_app.evidence import marked
 from smart_app.fhir.receipt import Receipt
 from smart_app.policies import DEFAULT, load_policy
 
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     policy = load_policy(arguments.policy)
     today = day_of(arguments.today, zone_of(arguments.timezone))
     chart, receipt, _ = read_source(arguments)
-    decision = decide(chart, policy, today)
+    decision = marked(decide(chart, policy, today))
     if arguments.json:
         say_json(record_json(decision, chart, policy, receipt))
     else:
@@ -58,7 +58,7 @@ def lines_of(decision: Decision, policy: Policy, receipt: Receipt) -> Iterator[s
     yield _row("switch review", review.answer.value.replace("_", " "), *review.variants)
     yield ""
     for reason in decision.reasons:
-        yield from _reason_lines(reason, decision)
+        yield from _reason_lines(reason)
     yield ""
     yield _row("policy", f"{policy.name} {policy.version}")
     yield _row("basis", policy.basis)
@@ -71,9 +71,8 @@ def _row(name: str, *words: str) -> str:
     return f"{name:15} {' '.join(words)}".rstrip()
 
 
-def _reason_lines(reason: Reason, decision: Decision) -> Iterator[str]:
+def _reason_lines(reason: Reason) -> Iterator[str]:
     sources = ", ".join(dict.fromkeys(s.reference for s in reason.sources))
     yield f"{reason.clause:4} {reason.sentence}" + (f" [{sources}]" if sources else "")
-    stale = stale_sentence(reason.evidence, decision.today)
-    if stale is not None:
-        yield f"     {stale}"
+    if reason.stale:
+        yield f"     {reason.stale}"

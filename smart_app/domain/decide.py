@@ -16,7 +16,6 @@ from smart_app.domain.decision import (
     Window,
     WindowAnswer,
 )
-from smart_app.domain.digest import digest
 from smart_app.domain.draws import draw_words, next_draw
 from smart_app.domain.facts import Chart, Known
 from smart_app.domain.judging import amount
@@ -34,12 +33,11 @@ _FIRST = ("W9", "W1", "W2", "W3", "W8", "W7", "W4", "W5", "W6")
 
 def decide(chart: Chart, policy: Policy, today: date) -> Decision:
     """The decision for this chart under this policy on this day."""
-    decision = rule(chart, policy, today)
-    return replace(told(decision, chart), input_digest=digest(chart, policy, today))
+    return told(rule(chart, policy, today), chart)
 
 
 def rule(chart: Chart, policy: Policy, today: date) -> Decision:
-    """The decision without the digest of its inputs."""
+    """The decision before what a clinician attested is told."""
     placed = place(chart)
     lines = courses(chart, placed)
     start = line_start(placed, today)
@@ -76,6 +74,7 @@ def rule(chart: Chart, policy: Policy, today: date) -> Decision:
         policy_version=policy.version,
         today=today,
         headline=_headline(window, planned, review, found, review_reasons, draw_reasons, today),
+        inputs=(chart, policy, today),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from smart_app.domain.facts import Finding, Known, Source
+from smart_app.domain.digest import digest
+from smart_app.domain.facts import Chart, Finding, Known, Source
+from smart_app.domain.policy import Policy
 
 
 class WindowAnswer(StrEnum):
@@ -30,6 +32,7 @@ class Reason:
     sentence: str  # plain clinical English
     sources: tuple[Source, ...] = ()
     evidence: tuple[str, ...] = ()  # ids of entries in smart_app/evidence
+    stale: str = ""  # what it says of itself where it rests only on sources whose check has expired (evidence.marked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +99,9 @@ class Decision:
     policy_version: str
     today: date
     headline: str = ""  # the answer in one sentence, first on the page
-    input_digest: str = ""  # SHA-256 over the canonical chart, policy and day
+    inputs: tuple[Chart, Policy, date] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def input_digest(self) -> str:
+        """SHA-256 over the canonical chart, policy and day: made when it is asked for. "" without inputs."""
+        return digest(*self.inputs) if self.inputs is not None else ""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
+from smart_app.domain.decision import Decision
 from smart_app.errors import ConfigError
 
 STANCES = ("for", "against", "neutral")
@@ -167,6 +168,18 @@ def rests_on_stale(ids: Iterable[str], today: date) -> bool:
     """Whether a clause rests only on sources whose check has expired. A clause that names no source does not."""
     named = [by_id()[one] for one in ids if one in by_id()]
     return bool(named) and all(entry.is_stale(today) for entry in named)
+
+
+def marked(decision: Decision) -> Decision:
+    """The decision in which every reason that rests only on stale sources says so (``Reason.stale``).
+
+    The rules know nothing of when a source expires; whoever shows or writes a decision passes it through here.
+    """
+    reasons = tuple(
+        replace(r, stale=words) if (words := stale_sentence(r.evidence, decision.today)) is not None else r
+        for r in decision.reasons
+    )
+    return replace(decision, reasons=reasons) if reasons != decision.reasons else decision
 
 
 def stale_sentence(ids: Iterable[str], today: date) -> str | None:

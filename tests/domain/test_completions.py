@@ -15,8 +15,8 @@ from datetime import date, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smart_app.domain import decide
 from smart_app.domain.dates import PartialDate
-from smart_app.domain.decide import rule
 from smart_app.domain.decision import ReviewAnswer, WindowAnswer
 from smart_app.domain.facts import (
     Biopsy,
@@ -201,13 +201,13 @@ def completion(chart: Chart, rnd: random.Random) -> Chart | None:
 @settings(max_examples=250, deadline=None)
 @given(CHARTS, POLICY, st.integers(0, 2**32))
 def test_no_completion_contradicts_a_certain_answer(chart: Chart, policy: object, seed: int) -> None:
-    answer = rule(chart, policy, TODAY)  # type: ignore[arg-type]
+    answer = decide(chart, policy, TODAY)  # type: ignore[arg-type]
     rnd = random.Random(seed)
     for _ in range(TRIES):
         full = completion(chart, rnd)
         if full is None:
             continue
-        exact = rule(full, policy, TODAY)  # type: ignore[arg-type]
+        exact = decide(full, policy, TODAY)  # type: ignore[arg-type]
         if answer.window.answer is not WindowAnswer.CANNOT_TELL:
             assert exact.window.answer is answer.window.answer, full
         if answer.switch_review.answer is not ReviewAnswer.CANNOT_TELL:

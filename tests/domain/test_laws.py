@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from smart_app.domain import decide
 from smart_app.domain.dates import PartialDate
-from smart_app.domain.decide import rule
 from smart_app.domain.decision import WindowAnswer
 from smart_app.domain.facts import (
     Chart,
@@ -54,7 +54,7 @@ def test_moving_every_date_by_n_days_moves_the_answer_by_n_days(chart: Chart | N
     assert chart is not None
     chart = replace(chart, person=replace(chart.person, birth=PartialDate(1960, 1, 1)))
     by = timedelta(days=n)
-    one, two = rule(chart, policy, TODAY), rule(shifted(chart, by), policy, TODAY + by)
+    one, two = decide(chart, policy, TODAY), decide(shifted(chart, by), policy, TODAY + by)
     assert (two.window.answer, two.window.clauses) == (one.window.answer, one.window.clauses)
     assert two.window.since == (one.window.since + by if one.window.since else None)
     assert two.switch_review.answer is one.switch_review.answer
@@ -82,8 +82,8 @@ UNRELATED: list[dict[str, Any]] = [
 @settings(max_examples=150, deadline=None)
 @given(CHARTS, POLICY, st.sampled_from(UNRELATED))
 def test_an_unrelated_fact_changes_nothing(chart: Chart, policy: Policy, more: dict[str, Any]) -> None:
-    one = rule(chart, policy, TODAY)
-    two = rule(replace(chart, **{k: (*getattr(chart, k), *v) for k, v in more.items()}), policy, TODAY)
+    one = decide(chart, policy, TODAY)
+    two = decide(replace(chart, **{k: (*getattr(chart, k), *v) for k, v in more.items()}), policy, TODAY)
     assert (two.window, two.next_draw, two.modifiers) == (one.window, one.next_draw, one.modifiers)
     assert two.switch_review == one.switch_review
     assert two.headline == one.headline
@@ -104,8 +104,8 @@ def test_a_fact_more_turns_a_certain_window_round_only_through_its_own_clauses(
         "draws": CHARTS.map(lambda c: c.draws),
         "visits": st.just((Visit(VisitKind.SCAN, PartialDate(2026, 12, 1)),)),
     }[part]
-    one = rule(chart, policy, TODAY).window
-    two = rule(replace(chart, **{part: (*getattr(chart, part), *data.draw(more))}), policy, TODAY).window
+    one = decide(chart, policy, TODAY).window
+    two = decide(replace(chart, **{part: (*getattr(chart, part), *data.draw(more))}), policy, TODAY).window
     if one.answer is WindowAnswer.INSIDE and two.answer is not one.answer:
         assert set(two.clauses) <= ALLOWED[part]
     if one.answer is WindowAnswer.OUTSIDE and two.answer is not one.answer:

@@ -34,7 +34,9 @@ def test_every_chart_has_an_answer_that_does_not_depend_on_order(
         value = getattr(chart, field.name)
         if isinstance(value, tuple):
             changed[field.name] = tuple(rnd.sample(value, len(value)))
-    assert decide(dataclasses.replace(chart, **changed), policy, today) == decide(chart, policy, today)
+    one, two = decide(dataclasses.replace(chart, **changed), policy, today), decide(chart, policy, today)
+    assert one == two
+    assert one.input_digest == two.input_digest
 
 
 @settings(max_examples=150, deadline=None)
@@ -42,7 +44,7 @@ def test_every_chart_has_an_answer_that_does_not_depend_on_order(
 def test_a_visit_long_past_changes_nothing(chart: Chart, today: date) -> None:
     before = decide(chart, STRICT, today)
     more = dataclasses.replace(chart, visits=(*chart.visits, Visit(VisitKind.VISIT, PartialDate(1999, 1, 1))))
-    assert dataclasses.replace(decide(more, STRICT, today), input_digest=before.input_digest) == before
+    assert decide(more, STRICT, today) == before
 
 
 @settings(max_examples=150, deadline=None)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smart_app.domain import decide
 from smart_app.domain.reasons import EVIDENCE_IDS
 from smart_app.errors import ConfigError
 from smart_app.evidence import (
@@ -19,12 +20,14 @@ from smart_app.evidence import (
     Evidence,
     by_id,
     load_evidence,
+    marked,
     parse_evidence,
     regional,
     rests_on_stale,
     stale_sentence,
 )
 from smart_app.evidence.page import evidence_page
+from tests.support.rule_charts import STRICT, chart_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ENTRIES = load_evidence()
@@ -299,3 +302,38 @@ def entries_or_refusal(raw: str) -> tuple[Evidence, ...] | ConfigError:
         return parse_evidence("x.toml", raw)
     except ConfigError as error:
         return error
+
+
+def test_a_decision_says_of_each_reason_that_rests_only_on_stale_sources_that_it_does() -> None:
+    chart = chart_of(["draw detected 2026-09-01 plasma p.D538G"])
+    fresh = decide(chart, STRICT, TODAY)
+    assert marked(fresh) is fresh
+    assert not any(r.stale for r in marked(fresh).reasons)
+    late = marked(decide(chart, STRICT, date(2029, 1, 1)))
+    assert {r.code for r in late.reasons if r.stale} == {r.code for r in late.reasons if r.evidence}
+    assert {r.stale for r in late.reasons if r.evidence} == {
+        "The sources behind this clause are out of date: last checked on 2026-11-21."
+    }
+    assert not any(r.stale for r in late.reasons if not r.evidence)
+    assert late.headline == decide(chart, STRICT, date(2029, 1, 1)).headline
+
+
+def test_a_reason_with_one_source_in_date_is_not_marked() -> None:
+    """The regulators' entries expire first; the clause of the flag rests on the trial as well."""
+    first = min(e.recheck_by for e in ENTRIES)
+    day = first + timedelta(days=1)
+    chart = chart_of(["draw detected 2026-09-01 plasma p.D538G"])
+    for reason in marked(decide(chart, STRICT, day)).reasons:
+        stale = [by_id()[e].is_stale(day) for e in reason.evidence]
+        assert bool(reason.stale) is (bool(stale) and all(stale)), reason
+
+
+@pytest.mark.parametrize("region", [*REGIONS, None])
+def test_the_sites_region_comes_first_and_nothing_is_lost(region: str | None) -> None:
+    shown = regional(ENTRIES, region)
+    assert sorted(shown, key=lambda e: e.id) == sorted(ENTRIES, key=lambda e: e.id)
+    regions = [e.region for e in shown]
+    if region is not None:
+        assert set(regions[: regions.count(region)]) == {region}
+    others = [r for r in regions if r not in (None, region)]
+    assert regions[len(regions) - len(others) :] == others
