@@ -33,6 +33,11 @@ _FIRST = ("W9", "W1", "W2", "W3", "W8", "W7", "W4", "W5", "W6")
 
 def decide(chart: Chart, policy: Policy, today: date) -> Decision:
     """The decision for this chart under this policy on this day."""
+    return told(rule(chart, policy, today), chart)
+
+
+def rule(chart: Chart, policy: Policy, today: date) -> Decision:
+    """The decision before what a clinician attested is told."""
     placed = place(chart)
     lines = courses(chart, placed)
     start = line_start(placed, today)
@@ -58,7 +63,7 @@ def decide(chart: Chart, policy: Policy, today: date) -> Decision:
     known, modifier_reasons = modifiers(chart, placed, today, policy)
     window_reasons = tuple(r for c in found for r in c.reasons)
     reasons = (*review_reasons, *draw_reasons, *window_reasons, *notices(chart, today), *modifier_reasons)
-    decision = Decision(
+    return Decision(
         window=window,
         next_draw=planned,
         switch_review=review,
@@ -71,7 +76,6 @@ def decide(chart: Chart, policy: Policy, today: date) -> Decision:
         headline=_headline(window, planned, review, found, review_reasons, draw_reasons, today),
         inputs=(chart, policy, today),
     )
-    return told(decision, chart)
 
 
 def _for_flag(window: Window, by_read: Window) -> Window:

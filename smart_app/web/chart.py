@@ -10,6 +10,7 @@ from smart_app.domain.attested import join
 from smart_app.domain.decision import Decision
 from smart_app.domain.facts import Chart
 from smart_app.domain.policy import Policy
+from smart_app.evidence import marked
 from smart_app.fhir.client import FhirClient
 from smart_app.fhir.harvest import harvest
 from smart_app.fhir.reading.attested import standing_reports
@@ -82,7 +83,7 @@ def read_view(launch: Launch, client: FhirClient | None = None) -> ChartView:
         launch=launch,
         chart=chart,
         receipt=receipt,
-        decision=decide(chart, policy, today),
+        decision=marked(decide(chart, policy, today)),
         policy=policy,
         patient=banner_of(resources.get(f"Patient/{launch.patient_id}", {}), launch.patient_id),
         today=today,

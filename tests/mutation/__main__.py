@@ -12,6 +12,7 @@ Without modules named, the score is written into docs/mutation.md with every sur
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
@@ -33,7 +34,7 @@ from typing import Any
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 DOMAIN = Path("smart_app/domain")
-TESTS = ("answers", "rules", "window_rules", "draw_and_review_rules", "details")
+TESTS = ("answers", "rules", "window_rules", "draw_and_review_rules", "details", "covers", "attested")
 ENOUGH = 95.0
 SECONDS = 20  # a mutant that runs longer is killed
 Check = Callable[[], object]
@@ -43,7 +44,7 @@ Check = Callable[[], object]
 class Survivor:
     module: str
     function: str
-    number: int
+    name: str
     diff: tuple[str, ...]
 
     @property
@@ -134,12 +135,17 @@ def reaching(tests: list[Check]) -> dict[str, list[Check]]:
     return found
 
 
-def survivors(module: str) -> tuple[int, list[Survivor]]:
-    """The number of mutants of a module, and those that no test kills. What killed one is tried first on the next."""
+def survivors(module: str, only: set[str]) -> tuple[int, list[Survivor]]:
+    """The number of mutants of a module, and those that no test kills; of ``only``, where it names any.
+
+    What killed one is tried first on the next.
+    """
     names = mutate(module)
     by_function = reaching(checks())
     found = []
     for name in names:
+        if only and name not in only:
+            continue
         tests = by_function.get(name.partition("__mutmut_")[0], [])
         os.environ["MUTANT_UNDER_TEST"] = f"smart_app.domain.{module}.{name}"
         failing = next((n for n, check in enumerate(tests) if not passes(check)), None)
@@ -151,13 +157,13 @@ def survivors(module: str) -> tuple[int, list[Survivor]]:
 
 
 def _survivor(module: str, name: str) -> Survivor:
-    function, _, number = name.partition("__mutmut_")
+    function = name.partition("__mutmut_")[0]
     source = (DOMAIN / f"{module}.py").read_text("utf-8")
     before, after = (_body(source, n) for n in (f"{function}__mutmut_orig", name))
     gone = [a for a in before if a not in after]
     come = [a for a in after if a not in before]
     readable = re.sub(r"^x_", "", function).replace("xǁ", "").replace("ǁ", ".")
-    return Survivor(module, readable, int(number), (" / ".join(gone), " / ".join(come)))
+    return Survivor(module, readable, name, (" / ".join(gone), " / ".join(come)))
 
 
 def _body(source: str, name: str) -> list[str]:
@@ -173,13 +179,31 @@ def _body(source: str, name: str) -> list[str]:
     return body
 
 
-def of_module(module: str) -> int:
+def of_module(module: str, only: set[str]) -> int:
     """One module in a process of its own: the others run as they are. Prints JSON."""
     sys.path.insert(0, str(Path.cwd()))
     signal.signal(signal.SIGALRM, _late)
-    number, left = survivors(module)
+    number, left = survivors(module, only)
     print(json.dumps([number, [asdict(s) for s in left]]))
     return 0
+
+
+def _tried(path: Path, kept: Path) -> tuple[int, list[Survivor]]:
+    """A module's mutants and survivors. Of a module that is as it was, only the survivors of the last time are tried
+    again: tests are added and not taken away. ``rm -r .mutation`` starts anew."""
+    source = path.read_text("utf-8")
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    last = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    number, listed = last.get("tried", (0, []))
+    if last.get("source") != digest or listed:
+        names = [s["name"] for s in listed] if last.get("source") == digest else []
+        command = [sys.executable, "mutants.py", "--module", path.stem, *names]
+        ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        path.write_text(source, "utf-8")
+        number, listed = json.loads(ran.stdout)
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps({"source": digest, "tried": [number, listed]}), "utf-8")
+    return number, [Survivor(**{**s, "diff": tuple(s["diff"])}) for s in listed]
 
 
 def in_copy(root: Path, names: list[str]) -> int:
@@ -188,19 +212,12 @@ def in_copy(root: Path, names: list[str]) -> int:
     for path in sorted(DOMAIN.glob("*.py")):
         if names and path.stem not in names:
             continue
-        source = path.read_text("utf-8")
-        command = [sys.executable, "mutants.py", "--module", path.stem]
-        ran = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
-        path.write_text(source, "utf-8")
-        if ran.returncode:
-            return 2
-        number, listed = json.loads(ran.stdout)
-        left = [Survivor(**{**s, "diff": tuple(s["diff"])}) for s in listed]
+        number, left = _tried(path, root / ".mutation" / f"{path.stem}.json")
         counts[path.stem] = number, len(left)
         alive += left
         print(f"{path.stem}: {number} mutants, {len(left)} survive", flush=True)
         for one in left:
-            print(f"  {one.number} {one.key}", flush=True)
+            print(f"  {one.key}", flush=True)
     total, left_over = (sum(column) for column in zip(*counts.values(), strict=True))
     score = 100 * (total - left_over) / total if total else 100.0
     print(f"{total} mutants, {left_over} survive: {score:.1f} %")
@@ -246,7 +263,7 @@ def report(counts: dict[str, tuple[int, int]], alive: list[Survivor], reasons: l
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--module"]:
-        sys.exit(of_module(sys.argv[2]))
+        sys.exit(of_module(sys.argv[2], set(sys.argv[3:])))
     if sys.argv[1:2] == ["--in-copy"]:
         sys.exit(in_copy(Path(sys.argv[2]), sys.argv[3:]))
     sys.exit(main(sys.argv[1:]))
