@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from smart_app.cli.decisionjson import record_json
 from smart_app.cli.read import receipt_lines
 from smart_app.cli.show import say, say_json
 from smart_app.cli.sources import add_source, day_of, read_source, zone_of
@@ -13,6 +12,7 @@ from smart_app.domain import decide
 from smart_app.domain.decision import Decision, Reason
 from smart_app.domain.policy import Policy
 from smart_app.evidence import stale_sentence
+from smart_app.fhir.decisionjson import record_json
 from smart_app.fhir.receipt import Receipt
 from smart_app.policies import DEFAULT, load_policy
 

@@ -9,6 +9,7 @@ from smart_app.errors import FhirError
 from smart_app.fhir.client import FhirClient, expect, failure
 from smart_app.fhir.gate import Gate
 from smart_app.fhir.reading.record import Json, items, obj, reference_of
+from smart_app.fhir.writing.provenance import TAG_SYSTEM
 from smart_app.fhir.writing.stored import own_plans
 from smart_app.sandbox.fhirsearch import TYPES
 from smart_app.sandbox.patients import TAG, everybody
@@ -75,10 +76,16 @@ def _is_tag(tag: Json) -> bool:
 
 def _plans(client: FhirClient) -> list[Json]:
     """What this app wrote for the sandbox patients: it would keep a server from letting go of them."""
-    found = []
+    found: list[Json] = []
     for patient in _tagged(client, "Patient"):
         entries, _ = client.search("CarePlan", [("patient", patient["id"])])
-        found += own_plans([r for _, r in entries if r.get("resourceType") == "CarePlan"], patient["id"])
+        plans = own_plans([r for _, r in entries if r.get("resourceType") == "CarePlan"], patient["id"])
+        for plan in plans:
+            beside, _ = client.search("Provenance", [("target", reference_of(plan))])
+            found += [
+                r for _, r in beside if any(t.get("system") == TAG_SYSTEM for t in items(obj(r.get("meta")).get("tag")))
+            ]
+        found += plans
     return found
 
 

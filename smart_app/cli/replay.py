@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from smart_app import __version__
-from smart_app.cli.decisionjson import SCHEMA, decision_json
 from smart_app.cli.show import say
 from smart_app.domain import decide
 from smart_app.domain.facts import Chart
 from smart_app.domain.policy import Policy
 from smart_app.errors import AppError
+from smart_app.fhir.decisionjson import SCHEMA, decision_json
 from smart_app.fhir.factjson import decode
+from smart_app.fhir.writing.provenance import record_in
 
 _SHOWN = 20
 
@@ -25,7 +26,11 @@ _SHOWN = 20
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("replay", help="decide again from a saved decision and compare")
     parser.add_argument(
-        "--record", type=Path, metavar="FILE", required=True, help="what decide --json printed; - is stdin"
+        "--record",
+        type=Path,
+        metavar="FILE",
+        required=True,
+        help="what decide --json printed, or the Provenance beside a care plan; - is stdin",
     )
     parser.set_defaults(func=run)
 
@@ -61,11 +66,20 @@ def load_record(file: Path) -> dict[str, Any]:
         raise AppError(f"{file.name} could not be read.", code="record.unreadable") from error
     except (ValueError, RecursionError) as error:
         raise AppError(f"{file.name} is not JSON.", code="record.invalid") from error
+    if isinstance(record, dict) and record.get("resourceType") in ("Provenance", "Bundle"):
+        record = _written(record, file)
     if not isinstance(record, dict) or "inputs" not in record:
         raise AppError(f"{file.name} is no decision record: it has no inputs.", code="record.invalid")
     if record.get("schema") != SCHEMA:
         raise AppError(f"{file.name} has a schema that this version does not read.", code="record.invalid")
     return record
+
+
+def _written(resource: dict[str, Any], file: Path) -> Any:
+    try:
+        return record_in(resource)
+    except ValueError as error:
+        raise AppError(f"{file.name} holds no decision record: {error}.", code="record.invalid") from error
 
 
 def inputs_of(record: dict[str, Any]) -> tuple[Chart, Policy, date]:

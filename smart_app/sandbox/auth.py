@@ -199,6 +199,7 @@ def install(
                     "launch/patient",
                     "patient/*.rs",
                     "patient/CarePlan.cu",
+                    "patient/Provenance.crs",
                 ],
                 "capabilities": [
                     "launch-ehr",

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from flask import Blueprint, Response, request
 
 from smart_app.fhir import jsontext
-from smart_app.fhir.reading.record import Json, obj, text
+from smart_app.fhir.reading.record import Json, items, obj, text
 from smart_app.sandbox.bundles import carry_out, outcome
 from smart_app.sandbox.capability import capability_statement
 from smart_app.sandbox.fhirsearch import INCLUDES
@@ -18,6 +18,7 @@ from smart_app.sandbox.habits import PLAIN, Habits, Worn, as_reported_order
 
 # (interaction, type, patient) -> None, or Refused: who may do what; an open base lets everything pass
 Guard = Callable[[str, str, "str | None"], None]
+Read = Callable[[str, str], Json]  # type and id -> resource, or Refused
 _ALL = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -71,11 +72,11 @@ def fhir_blueprint(
         """The body of a write, once the writer may write it."""
         worn.check(kind, [], interaction)
         resource = body()
-        guard(interaction, kind, patient_of(resource) if isinstance(resource, dict) else None)
+        guard(interaction, kind, owner_of(resource, store.read) if isinstance(resource, dict) else None)
         return resource
 
     def owned(resource: Json, interaction: str) -> Json:
-        guard(interaction, text(resource.get("resourceType")) or "", patient_of(resource))
+        guard(interaction, text(resource.get("resourceType")) or "", owner_of(resource, store.read))
         return resource
 
     def looked_up(kind: str, ident: str, version: int | None = None) -> Json:
@@ -122,7 +123,7 @@ def fhir_blueprint(
         if "_getpages" in request.args:  # where next links are relative, they come back to the type
             return pages()
         params = parse_qsl(request.query_string.decode("utf-8", "replace"), keep_blank_values=True)
-        check_search(guard, kind, params)
+        check_search(guard, kind, params, store.read)
         worn.check(kind, params, "search")
         count, included, wanted = habits.page, False, []
         for key, value in params:
@@ -136,7 +137,7 @@ def fhir_blueprint(
                 included = True
             elif key != "_format":
                 wanted.append((key, value))
-        found = [r for r in _held(store, habits, kind, wanted) if _allowed(guard, kind, r)]
+        found = [r for r in _held(store, habits, kind, wanted) if _allowed(guard, store.read, kind, r)]
         return page(found, list(_drugs(store, found).values()) if included else [], len(found), count)
 
     @api.get("", strict_slashes=False)
@@ -208,11 +209,28 @@ def fhir_blueprint(
     return api
 
 
-def check_search(guard: Guard, kind: str, params: list[tuple[str, str]]) -> None:
+def owner_of(resource: Json, read: Read) -> str | None:
+    """``Patient/x`` that a resource belongs to; a Provenance belongs to whom its first target belongs to."""
+    owner = patient_of(resource)
+    targets = items(resource.get("target")) if resource.get("resourceType") == "Provenance" else []
+    if owner is not None or not targets:
+        return owner
+    kind, _, ident = (text(targets[0].get("reference")) or "").split("/_history/")[0].partition("/")
+    try:
+        return patient_of(read(kind, ident))
+    except Refused:
+        return None
+
+
+def check_search(guard: Guard, kind: str, params: list[tuple[str, str]], read: Read) -> None:
     """A search names the token's patient, or ids: then what is found is checked entry by entry."""
     named = [v for k, v in params if k in ("patient", "subject") or (k == "_id" and kind == "Patient")]
     for owner in (part for value in named for part in value.split(",")):
         guard("search", kind, f"Patient/{owner.removeprefix('Patient/')}")
+    if kind == "Provenance" and not named:
+        named = [value for name, value in params if name == "target"]
+        for target in (part for value in named for part in value.split(",")):
+            guard("search", kind, owner_of({"resourceType": kind, "target": [{"reference": target}]}, read))
     if not named:
         guard("read" if any(k == "_id" for k, _ in params) else "search", kind, None)
 
@@ -226,9 +244,9 @@ def _check_there(store: FhirStore, kind: str, ident: str, owned: Callable[[Json,
             raise
 
 
-def _allowed(guard: Guard, kind: str, resource: Json) -> bool:
+def _allowed(guard: Guard, read: Read, kind: str, resource: Json) -> bool:
     try:
-        guard("search", kind, patient_of(resource))
+        guard("search", kind, owner_of(resource, read))
     except Refused:
         return False
     return True

@@ -88,7 +88,8 @@ def fits(resource: Json, name: str, value: str) -> bool:
         owner = patient_of(resource)
         return owner is not None and any(owner == _local(part) for part in value.split(","))
     if name == "target":
-        return any(text(t.get("reference")) in value.split(",") for t in items(resource.get("target")))
+        targets = [(text(t.get("reference")) or "").split("/_history/")[0] for t in items(resource.get("target"))]
+        return any(t in value.split(",") for t in targets)
     if name == "name":
         return any(value.lower() in word for word in _names(resource))
     if name == "date":

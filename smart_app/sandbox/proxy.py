@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from smart_app.fhir import jsontext
 from smart_app.fhir.reading.record import Json, items, text
-from smart_app.sandbox.fhirapi import Guard, check_search, refused
+from smart_app.sandbox.fhirapi import Guard, Read, check_search, owner_of, refused
 from smart_app.sandbox.fhirstore import Refused, patient_of
 from smart_app.sandbox.patients import TAG, everybody
 
@@ -25,6 +25,10 @@ def proxy_blueprint(prefix: str, upstream: str, guard: Guard) -> Blueprint:
     api = Blueprint("proxy", __name__, url_prefix=prefix)
     upstream = upstream.rstrip("/")
 
+    def read(kind: str, ident: str) -> Json:
+        there = requests.get(f"{upstream}/{kind}/{ident}", headers={"Accept": "application/fhir+json"}, timeout=30)
+        return _parsed(there.content) if there.status_code == 200 else {}
+
     @api.errorhandler(Refused)
     def on_refused(error: Refused) -> Response:
         return refused(error)
@@ -34,7 +38,7 @@ def proxy_blueprint(prefix: str, upstream: str, guard: Guard) -> Blueprint:
     def forward(path: str) -> Response:
         here = request.host_url.rstrip("/") + prefix
         if path != "metadata":
-            _check_request(guard, path)
+            _check_request(guard, path, read)
         if request.method == "PUT":  # what is overwritten must be the token's patient's, too
             there = requests.get(f"{upstream}/{path}", headers={"Accept": "application/fhir+json"}, timeout=30)
             _check_answer(guard, upstream, there.content if there.status_code == 200 else b"")
@@ -64,16 +68,16 @@ def proxy_blueprint(prefix: str, upstream: str, guard: Guard) -> Blueprint:
     return api
 
 
-def _check_request(guard: Guard, path: str) -> None:
+def _check_request(guard: Guard, path: str, read: Read) -> None:
     kind, _, ident = path.partition("/")
     if request.method in _WRITES:
         resource = _parsed(request.get_data())
-        owner = patient_of(resource) if resource.get("resourceType") == kind else None
+        owner = owner_of(resource, read) if resource.get("resourceType") == kind else None
         guard(_WRITES[request.method], kind, owner)
     elif ident or not kind:  # a read, or the next page of a search: what comes back is checked
         guard("read", kind or "Patient", None)
     else:
-        check_search(guard, kind, list(request.args.items(multi=True)))
+        check_search(guard, kind, list(request.args.items(multi=True)), read)
 
 
 def _check_answer(guard: Guard, here: str, body: bytes) -> None:

@@ -51,6 +51,9 @@ def scopes_for(issuer: Issuer, endpoints: Endpoints, *, ehr_launch: bool) -> tup
         found.append("online_access")  # a visit outlasts the token of some EHRs (570 s), and this ends with the EHR's
     found += [f"{whose}/{kind}.{read}" for kind in READ]
     found += [f"{whose}/{kind}.{write}" for kind in WRITE]
+    if any(scope.partition("/")[2].startswith("Provenance.") for scope in endpoints.scopes):
+        # beside the plan, and searched first so that it is never written twice; only where the server knows it
+        found += [f"{whose}/Provenance.{access}" for access in (("crs",) if second else ("read", "write"))]
     return tuple(found)
 
 

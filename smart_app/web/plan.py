@@ -23,7 +23,18 @@ from smart_app.fhir.writing.protocol import Written, change_plan, follow_plan, n
 from smart_app.fhir.writing.wording import typed
 from smart_app.smart.launches import Launch
 from smart_app.web.chart import ChartView, read_view
-from smart_app.web.planning import Preview, Wishes, banner_id, fingerprint, journal_of, left_over, prepare, signature
+from smart_app.web.planning import (
+    Preview,
+    Wishes,
+    banner_id,
+    bear_witness,
+    fingerprint,
+    journal_of,
+    left_over,
+    prepare,
+    signature,
+    witness_of,
+)
 from smart_app.web.settings import services
 
 blueprint = Blueprint("plan", __name__)
@@ -103,12 +114,12 @@ def _confirmed(launch: Launch, token: str, value: dict[str, Any]) -> str | tuple
         _remember(launch, token, {"state": "again", "message": message})
         return _shown(made, wishes, message=message)
     try:
-        written = _write(launch, made)
+        written, witness = _write(launch, made)
     except AppError as failed:
         return _unwritten(launch, token, wishes, made, _as_write_error(failed))
-    ended = made.ends is not None
     told = {
-        "ended": ended,
+        "ended": made.ends is not None,
+        "witness": witness,
         "created": written.created,
         "changed": written.changed,
         "dropped": written.dropped,
@@ -133,18 +144,20 @@ def _unwritten(launch: Launch, token: str, wishes: Wishes, made: Preview, error:
     return _not_saved(made, error)
 
 
-def _write(launch: Launch, made: Preview) -> Written:
+def _write(launch: Launch, made: Preview) -> tuple[Written, str]:
     """One write per patient at a time, across tabs, browsers and processes; the journal outlives a crash."""
     journal = journal_of(launch)
     client = services().client(launch)
-    ident, expected = launch.patient_id, made.found.version
-    with journal.writing(made.shown, creating=made.stored is None) as note:
+    ident, expected, witness = launch.patient_id, made.found.version, witness_of(made)
+    with journal.writing(made.shown, creating=made.stored is None, witness=witness) as note:
         if made.ends is not None:
             written = follow_plan(client, ident, made.plan, made.ends, expected, note)
         else:
             written = write_plan(client, ident, made.plan, expected, note, withdrawn=made.withdrawn)
-    journal.settle()
-    return written
+    borne = bear_witness(launch, witness, written.plan) if written.changed else ""
+    if borne != "unknown":
+        journal.settle()
+    return written, borne
 
 
 def _outcome_key(token: str) -> str:

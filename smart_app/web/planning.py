@@ -10,6 +10,7 @@ from smart_app.domain.decision import ReviewAnswer
 from smart_app.errors import FhirError, WriteError
 from smart_app.fhir import jsontext
 from smart_app.fhir.client import FhirClient
+from smart_app.fhir.decisionjson import replayable
 from smart_app.fhir.reading.attested import attested_changes
 from smart_app.fhir.reading.record import Json, items, obj, text
 from smart_app.fhir.writing.careplan import Moved, PlanContext, build_plan, sentences
@@ -19,6 +20,7 @@ from smart_app.fhir.writing.journal import Entry, Journal
 from smart_app.fhir.writing.looking import Found, look
 from smart_app.fhir.writing.patching import mark_of, patched
 from smart_app.fhir.writing.protocol import can_write
+from smart_app.fhir.writing.provenance import draft, put_beside
 from smart_app.fhir.writing.stored import living, next_number, replaced
 from smart_app.fhir.writing.wording import typed
 from smart_app.smart.launches import Launch
@@ -218,19 +220,42 @@ def journal_of(launch: Launch) -> Journal:
 def left_over(made: Preview) -> tuple[str, Entry | None]:
     """What became of an earlier write that ended without an answer.
 
-    "arrived" (the stored plan holds it), "closed" (it closed a plan and did), "absent", or "" where there was none.
+    "arrived" (the stored plan holds it), "closed" (it closed a plan and did), "absent", "unseen" (nothing can be told
+    here), or "" where there was none.
     """
     journal = journal_of(made.view.launch)
     entry = journal.unfinished()
     if entry is None:
         return "", None
-    if made.stored is not None and (mark_of(made.stored) == entry.mark != "" or entry.creating):
+    ours = [*([made.stored] if made.stored is not None else []), *made.earlier]
+    arrived = next((p for p in ours if entry.mark and mark_of(p) == entry.mark), None)
+    if arrived is None and entry.state == "sent":
+        arrived = made.stored
+    if arrived is None and not (entry.creating and made.stored is not None) and entry.state != "sent":
+        return "unseen" if made.why_not is not None else "absent", entry
+    if made.why_not is not None:  # where nothing may be written, no witness is either
+        return "", None
+    if arrived is None or bear_witness(made.view.launch, entry.witness, arrived) != "unknown":
         journal.settle()
-        return "arrived", entry
-    if entry.mark and any(mark_of(p) == entry.mark for p in made.earlier):
-        journal.settle()
-        return "closed", entry
-    return "absent", entry
+    if entry.state == "sent":
+        return "", None
+    return "closed" if arrived is not None and arrived is not made.stored else "arrived", entry
+
+
+def witness_of(made: Preview) -> Json | None:
+    """The Provenance that goes with what is confirmed; None where the granted scopes hold none."""
+    view = made.view
+    if not may_write(view.launch.scopes_granted, "Provenance", "c"):
+        return None
+    record = replayable(view.decision, view.chart, view.policy)
+    author = text(obj(made.plan.get("author")).get("reference"))
+    creating = made.stored is None or made.ends is not None
+    return draft(view.decision, view.chart, record, author, services().settings.now(), creating=creating)
+
+
+def bear_witness(launch: Launch, witness: Json | None, plan: Json) -> str:
+    """What became of the Provenance beside a written plan (``provenance.put_beside``); "" where there is none."""
+    return put_beside(services().client(launch), witness, [plan]) if witness is not None else ""
 
 
 def banner_id(plan: Json) -> str | None:

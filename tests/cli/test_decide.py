@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_app.cli.decisionjson import decision_json
 from smart_app.domain import decide
 from smart_app.domain.dates import PartialDate
 from smart_app.domain.digest import digest
 from smart_app.domain.facts import Chart
 from smart_app.domain.policy import Policy
+from smart_app.fhir.decisionjson import decision_json
 from smart_app.fhir.factjson import decode, encode
 from smart_app.policies import load_policy
 from tests.cli.command import DAY, PEOPLE, bundle, person, smart_app, write

@@ -70,7 +70,8 @@ def test_a_token_opens_one_patient_and_what_its_scopes_name(running: Running) ->
     assert requests.get(f"{base}/Patient/sandbox-man", headers=header, timeout=10).status_code == 403
     assert requests.get(f"{base}/Observation?patient=sandbox-man", headers=header, timeout=10).status_code == 403
     assert requests.get(f"{base}/Observation", headers=header, timeout=10).status_code == 403
-    assert requests.get(f"{base}/Provenance?patient=sandbox-due", headers=header, timeout=10).status_code == 403
+    own = {"resourceType": "Observation", "subject": {"reference": "Patient/sandbox-due"}}
+    assert requests.post(f"{base}/Observation", json=own, headers=header, timeout=10).status_code == 403
     assert requests.get(f"{base}/Patient/sandbox-due", timeout=10).status_code == 401
     assert requests.delete(f"{base}/Patient/sandbox-due", headers=header, timeout=10).status_code == 403
 

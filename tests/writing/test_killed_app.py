@@ -70,7 +70,15 @@ class Bed:
     def living(self) -> list[Json]:
         return [p for p in self.ours if p["status"] not in CLOSED]
 
+    def beside(self, plan: Json) -> list[Json]:
+        found, record = self.client.search("Provenance", [("target", f"CarePlan/{plan['id']}")])
+        assert record.complete
+        return [r for _, r in found]
+
     def start_anew(self) -> None:
+        for plan in self.plans:
+            for witness in self.beside(plan):
+                assert self.client.send("DELETE", f"Provenance/{witness['id']}").status in (200, 204)
         # a plan that names another one in ``replaces`` keeps it from being deleted: the newest goes first
         for plan in sorted(self.plans, key=lambda p: "replaces" in p, reverse=True):
             assert self.client.send("DELETE", f"CarePlan/{plan['id']}").status in (200, 204)
@@ -199,6 +207,7 @@ def created(bed: Bed) -> int:
         page = confirm(*bed.launch(bed.running.app_url), note="the confirmed one")
         assert [n["text"] for p in bed.ours for n in p["note"]] == ["the confirmed one"], (number, page)
         assert [p["status"] for p in bed.ours] == ["active"]
+        assert len(bed.beside(bed.ours[0])) == 1, number
         assert foreign(bed) == before
         if not killed:
             return number - 1
@@ -220,6 +229,7 @@ def followed(bed: Bed) -> int:
         assert {p["id"]: p["status"] for p in bed.ours if p["id"] == first} == {first: "completed"}, (number, page)
         assert [p["replaces"] for p in bed.living] == [[{"reference": f"CarePlan/{first}"}]]
         assert len(bed.ours) == 2
+        assert [len(bed.beside(p)) for p in bed.ours] == [1, 1], number
         assert foreign(bed) == before
         if not killed:
             return number - 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from smart_app.errors import WriteError
+from smart_app.fhir import jsontext
 from smart_app.fhir.reading.record import Json
 from smart_app.fhir.writing.holder import is_gone, this_process
 from smart_app.fhir.writing.patching import mark_of
@@ -33,11 +34,15 @@ class Records(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A write whose outcome is not known. ``mark``: which build of the plan; ``creating``: it was a first write."""
+    """A write that is not settled. ``mark``: which build of the plan; ``creating``: it was a first write.
 
-    state: str  # "sending" (a crash left it) or "unknown" (no answer came)
+    ``witness``: the Provenance to be written beside it, once the plan is known to be there.
+    """
+
+    state: str  # "sending" (a crash left it), "unknown" (no answer came), "sent" (only the witness may be missing)
     mark: str
     creating: bool
+    witness: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Journal:
         return cls(records, hashlib.sha256(f"{issuer_id}|{patient_id}".encode()).hexdigest())
 
     @contextmanager
-    def writing(self, plan: Json, *, creating: bool) -> Iterator[Note]:
+    def writing(self, plan: Json, *, creating: bool, witness: Json | None = None) -> Iterator[Note]:
         """The right to write, held by one at a time over all windows and processes; WriteError ``write.busy``."""
         owner = secrets.token_hex(16)
         if not self._claim({"owner": owner, **this_process()}):
@@ -62,7 +67,7 @@ class Journal:
                 advice="Wait a minute, then look at the plan again.",
             )
         try:
-            yield Note(self, owner, mark_of(plan), creating)
+            yield Note(self, owner, mark_of(plan), creating, witness)
         finally:
             if self._holds(owner):
                 self.records.delete("write-lock", self.key)
@@ -88,7 +93,8 @@ class Journal:
         value = self.records.get("journal", self.key)
         if value is None:
             return None
-        return Entry(str(value.get("state")), str(value.get("mark")), value.get("creating") is True)
+        witness = jsontext.loads(value["witness"]) if "witness" in value else None
+        return Entry(str(value.get("state")), str(value.get("mark")), value.get("creating") is True, witness)
 
     def settle(self) -> None:
         """What became of the last write is known."""
@@ -103,10 +109,11 @@ class Note:
     owner: str
     mark: str
     creating: bool
+    witness: Json | None = None
 
     def __call__(self, state: str) -> None:
         journal = self.journal
-        if state in ("sent", "refused"):
+        if state == "refused" or (state == "sent" and self.witness is None):
             journal.settle()
             return
         if state == "sending":
@@ -115,5 +122,7 @@ class Note:
                     "It took too long to look at the EHR; nothing was written.", code="write.stale", advice=""
                 )
             journal.records.put("write-lock", journal.key, {"owner": self.owner, **this_process()}, LOCK_SECONDS)
-        value = {"state": state, "mark": self.mark, "creating": self.creating}
+        value: dict[str, Any] = {"state": state, "mark": self.mark, "creating": self.creating}
+        if self.witness is not None:
+            value["witness"] = jsontext.dumps(self.witness).decode()
         journal.records.put("journal", journal.key, value, JOURNAL_SECONDS)

@@ -19,6 +19,7 @@ from smart_app.fhir.reading.record import Json, items, obj, text
 from smart_app.fhir.writing.compare import lost
 from smart_app.fhir.writing.identity import NUMBER_SYSTEM
 from smart_app.fhir.writing.looking import Found, look, of_patient
+from smart_app.fhir.writing.offers import offers
 from smart_app.fhir.writing.patching import mark_of, patched
 from smart_app.fhir.writing.stored import is_living
 
@@ -43,13 +44,7 @@ class Written:
 
 def can_write(client: FhirClient) -> dict[str, bool]:
     """What the server's own statement offers for CarePlan."""
-    for rest in items(client.capabilities().get("rest")):
-        for resource in items(rest.get("resource")):
-            if resource.get("type") == "CarePlan" and rest.get("mode") != "client":
-                codes = {text(i.get("code")) for i in items(resource.get("interaction"))}
-                conditional = resource.get("conditionalCreate") is True
-                return {"create": "create" in codes, "update": "update" in codes, "conditional": conditional}
-    return {"create": False, "update": False, "conditional": False}
+    return offers(client, "CarePlan")
 
 
 def write_plan(

@@ -89,12 +89,19 @@ def _reason(reason: Reason, today: date) -> Json:
     }
 
 
-def record_json(decision: Decision, chart: Chart, policy: Policy, receipt: Receipt) -> Json:
+def replayable(decision: Decision, chart: Chart, policy: Policy) -> Json:
     """The decision with everything it rests on: ``smart-app replay`` comes to the same decision from it."""
     return {
         **decision_json(decision),
         "policy": {"name": policy.name, "version": policy.version, "basis": policy.basis},
+        "inputs": {"chart": encode(chart), "policy": encode(policy), "today": decision.today.isoformat()},
+    }
+
+
+def record_json(decision: Decision, chart: Chart, policy: Policy, receipt: Receipt) -> Json:
+    """The same with what was read and what was set aside."""
+    return {
+        **replayable(decision, chart, policy),
         "set_aside": set_aside_json(receipt.set_aside),
         "receipt": receipt_json(receipt),
-        "inputs": {"chart": encode(chart), "policy": encode(policy), "today": decision.today.isoformat()},
     }
