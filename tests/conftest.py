@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.support.leaks import Listener, Scanner
 
 os.environ["TZ"] = "Asia/Kathmandu"
 time.tzset()
@@ -14,6 +18,19 @@ time.tzset()
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile("nightly", deadline=None, max_examples=100_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """Every answer and every log line of the whole run is looked at; the run fails where one holds what it must not."""
+    scanner = Scanner()
+    listener = Listener(scanner)
+    scanner.connect()
+    logging.getLogger().addHandler(listener)
+    yield
+    logging.getLogger().removeHandler(listener)
+    scanner.disconnect()
+    assert scanner.leaks() == []
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,7 +10,20 @@ import sys
 from smart_app import __version__
 from smart_app.errors import AppError
 
-_GROUPS = ("demo", "serve", "open", "patients", "read", "decide", "replay", "evidence", "policy", "keys", "audit")
+_GROUPS = (
+    "demo",
+    "serve",
+    "open",
+    "patients",
+    "read",
+    "decide",
+    "replay",
+    "evidence",
+    "policy",
+    "keys",
+    "audit",
+    "sessions",
+)
 
 
 def _parser() -> argparse.ArgumentParser:

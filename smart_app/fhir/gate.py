@@ -2,7 +2,8 @@
 
 Registered origins only, no redirect followed, nothing taken from the environment (proxies, netrc), a deadline over the
 whole answer, a cap on its size after decompression, GET tried again with jitter within a budget (never a POST or PUT),
-also where the server throttles (429, or 403 with Retry-After), and a circuit breaker.
+also where the server throttles (429, or 403 with Retry-After), and a circuit breaker. An origin that is open for public
+addresses only is held to that twice: when its name is looked up, and on the connected socket (no DNS rebinding).
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from smart_app.errors import FhirError
+from smart_app.fhir.publicnet import PublicAdapter, is_public
 
 MAX_BYTES = 64 * 1024 * 1024
 CONNECT_SECONDS = 5.0
+ENCODINGS = ("gzip", "deflate")
 RETRY_STATUS = frozenset({502, 503, 504})
 PATIENCE = 6.0  # seconds of waiting, over all tries of one request, that a waiting clinician is asked to sit out
 BREAK_AFTER = 12  # failures in a row that stop further tries
@@ -100,6 +103,9 @@ class Gate:
     _adapter: HTTPAdapter = field(
         default_factory=lambda: HTTPAdapter(pool_connections=32, pool_maxsize=64, max_retries=0)
     )
+    _public: HTTPAdapter = field(
+        default_factory=lambda: PublicAdapter(pool_connections=32, pool_maxsize=64, max_retries=0)
+    )
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def allow(self, url: str, *, private: bool = True) -> None:
@@ -170,13 +176,16 @@ class Gate:
         if not private:
             _require_public(urlsplit(url).hostname or "")
 
-    def _session(self, *, pooled: bool) -> requests.Session:
+    def _session(self, url: str, *, pooled: bool) -> requests.Session:
         """Reads share their connections. A write has its own: one that the server let go meanwhile would lose it."""
+        with self._lock:
+            private = self._allowed.get(origin_of(url), False)
         session = requests.Session()  # of its own, so that a server's cookie of one launch never reaches another
         session.trust_env = False
         session.verify = self.verify
-        session.headers["User-Agent"] = "esr1-smart-app"
-        adapter = self._adapter if pooled else HTTPAdapter(max_retries=0)
+        session.headers.update({"User-Agent": "esr1-smart-app", "Accept-Encoding": ", ".join(ENCODINGS)})
+        shared, own = (self._adapter, HTTPAdapter) if private else (self._public, PublicAdapter)
+        adapter = shared if pooled else own(max_retries=0)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
@@ -194,7 +203,7 @@ class Gate:
     ) -> Reply:
         deadline = self.clock() + timeout
         try:
-            with self._session(pooled=method == "GET").request(
+            with self._session(url, pooled=method == "GET").request(
                 method,
                 url,
                 params=params,
@@ -204,6 +213,9 @@ class Gate:
                 allow_redirects=False,
                 stream=True,
             ) as answer:
+                packed = answer.headers.get("Content-Encoding", "").strip().lower()
+                if packed not in ("", "identity", *ENCODINGS):  # packed twice, a few bytes unpack to terabytes
+                    raise FhirError("The answer is packed in a way that was not asked for.", code="net.encoding")
                 content = bytearray()
                 for chunk in answer.iter_content(65536):
                     content += chunk
@@ -266,5 +278,5 @@ def _require_public(host: str) -> None:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
     except OSError as error:
         raise FhirError("The server's name could not be resolved.", code="net.unreachable") from error
-    if not all(ipaddress.ip_address(str(address).split("%")[0]).is_global for address in found):
+    if not all(is_public(str(address)) for address in found):
         raise FhirError("The address lies in a private network and is not registered.", code="net.origin")

@@ -11,6 +11,9 @@ from typing import Any, NoReturn
 
 import simplejson
 
+DEEPEST = 200  # levels
+_NESTING = (dict, list)
+
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
@@ -57,9 +60,24 @@ def loads(raw: bytes | str) -> Any:
     """
     try:
         with _no_collection():
-            return json.loads(raw, parse_float=_number, parse_int=_whole, parse_constant=_no_constant)
+            found = json.loads(raw, parse_float=_number, parse_int=_whole, parse_constant=_no_constant)
+            _check_depth(found)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
+    return found
+
+
+def _check_depth(value: Any) -> None:
+    """What can be parsed could still be too deep for whoever walks it; FHIR nests a few dozen levels at the most."""
+    level, depth = [value] if type(value) in _NESTING else [], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            raise ValueError("nested too deep")
+        below: list[Any] = []
+        for one in level:
+            below += [v for v in (one.values() if type(one) is dict else one) if type(v) in _NESTING]
+        level = below
 
 
 def dumps(value: Any, *, indent: int | None = None) -> bytes:

@@ -7,7 +7,6 @@ before that they are to be exported (``smart-app audit``) into the site's own au
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from smart_app.errors import AppError
 from smart_app.fhir.client import FhirClient, Response
 from smart_app.fhir.gate import Gate
 from smart_app.fhir.reading.record import Json
-from smart_app.smart.launches import Launch, fhir_id
+from smart_app.smart.launches import Launch, digest, fhir_id
 from smart_app.smart.store import Store
 
 AUDIT_DAYS = 30
@@ -57,7 +56,7 @@ class AuditTrail:
             value |= {
                 "issuer": launch.issuer.id,
                 "base": launch.issuer.base,
-                "launch": hashlib.sha256(launch.id.encode()).hexdigest()[:16],
+                "launch": digest(launch.id)[:16],
                 "patient": launch.patient_id,
                 "user": launch.user_reference,
                 "tenant": launch.tenant,

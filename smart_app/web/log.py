@@ -6,10 +6,13 @@ import json
 import logging
 import sys
 import time
+from datetime import UTC, datetime
 
 from flask import Flask, Response, g, request
 
-_FIELDS = ("code", "kind", "place", "method", "route", "status", "ms")
+from smart_app.smart.launches import digest
+
+_FIELDS = ("code", "kind", "place", "method", "route", "status", "ms", "launch")
 log = logging.getLogger("smart_app")
 
 
@@ -18,7 +21,8 @@ class JsonLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         event = record.msg if isinstance(record.msg, str) and record.msg.replace("_", "").isalpha() else "message"
-        line = {"level": record.levelname.lower(), "logger": record.name.split(".")[0], "event": event}
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"at": at, "level": record.levelname.lower(), "logger": record.name.split(".")[0], "event": event}
         line.update({name: getattr(record, name) for name in _FIELDS if hasattr(record, name)})
         return json.dumps(line)
 
@@ -32,7 +36,7 @@ def configure(*, requests: bool = False) -> None:
 
 
 def install(app: Flask) -> None:
-    """One line per request: its route and never its address, which holds a launch id."""
+    """One line per request: its route and never its address, which holds a launch id; of that a digest stands there."""
 
     @app.before_request
     def begun() -> None:
@@ -43,5 +47,7 @@ def install(app: Flask) -> None:
         route = request.url_rule.rule if request.url_rule is not None else "none"
         took = round((time.monotonic() - g.begun) * 1000) if "begun" in g else None
         method = request.method if request.method in ("GET", "POST", "HEAD", "OPTIONS") else "other"
-        log.info("request", extra={"method": method, "route": route, "status": response.status_code, "ms": took})
+        told = {"method": method, "route": route, "status": response.status_code, "ms": took}
+        visited = g.get("visited")
+        log.info("request", extra={**told, **({"launch": digest(visited.id)[:16]} if visited is not None else {})})
         return response

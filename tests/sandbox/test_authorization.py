@@ -203,11 +203,13 @@ def test_a_part_that_could_not_be_read_is_said_and_never_left_out_in_silence(run
 @pytest.mark.parametrize("fault", LATER)
 def test_a_renewal_that_misbehaves_ends_the_session_or_says_what_is_missing(running: Running, fault: str) -> None:
     browser, page = launch(running, fault)
-    assert "Clara Dunne" in page.text
     time.sleep(2.1)
     again = browser.get(page.url, timeout=40)
     if LATER[fault]:
-        assert f"Code: <code>{LATER[fault]}" in again.text
+        told = page.text + again.text  # on a slow machine the renewal is due while the first page is being read
+        assert f"Code: <code>{LATER[fault]}" in told
+        assert ("Clara Dunne" in page.text) or "Code: <code>session." in page.text
+        assert "Code: <code>session." in again.text
         assert "Clara" not in again.text
     else:
         assert "Clara Dunne" in again.text
