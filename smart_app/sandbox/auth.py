@@ -197,8 +197,7 @@ def install(
                     "fhirUser",
                     "launch",
                     "launch/patient",
-                    "patient/*.rs",
-                    "patient/CarePlan.cu",
+                    *sessions.listed,
                 ],
                 "capabilities": [
                     "launch-ehr",

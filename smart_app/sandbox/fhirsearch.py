@@ -30,13 +30,23 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "ImagingStudy": _CLINICAL,
     "CarePlan": (*_DRUG, "category", "date"),
     "Provenance": ("_id", "_tag", "patient", "target"),
+    "QuestionnaireResponse": (*_CLINICAL, "questionnaire"),
+    "Communication": (*_CLINICAL, "recipient"),
+    "Binary": ("_id", "_tag"),
 }
 TYPES = tuple(PARAMETERS)
 INCLUDES = tuple(
     f"{kind}:medication"
     for kind in ("MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense")
 )
-KINDS = {"patient": "reference", "subject": "reference", "target": "reference", "name": "string", "date": "date"}
+KINDS = {
+    "patient": "reference",
+    "subject": "reference",
+    "target": "reference",
+    "recipient": "reference",
+    "name": "string",
+    "date": "date",
+}
 
 # where the R4 search parameter "date" looks, by type
 _DATES: dict[str, tuple[str, ...]] = {
@@ -87,8 +97,10 @@ def fits(resource: Json, name: str, value: str) -> bool:
     if name in ("patient", "subject"):
         owner = patient_of(resource)
         return owner is not None and any(owner == _local(part) for part in value.split(","))
-    if name == "target":
-        return any(text(t.get("reference")) in value.split(",") for t in items(resource.get("target")))
+    if name in ("target", "recipient"):
+        return any(text(t.get("reference")) in value.split(",") for t in items(resource.get(name)))
+    if name == "questionnaire":
+        return (text(resource.get(name)) or "").partition("|")[0] in value.split(",")
     if name == "name":
         return any(value.lower() in word for word in _names(resource))
     if name == "date":

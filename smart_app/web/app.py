@@ -23,6 +23,7 @@ from smart_app.web import (
     open_server,
     pick,
     plan,
+    rungs,
     security,
     service,
     session,
@@ -66,7 +67,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Callable[
     errors.install(app)
     audit.install(app)
     who.install(app)
-    for room in (launch, callback, service, open_server, pick, timeline, attest, plan, about, definitions):
+    for room in (launch, callback, service, open_server, pick, timeline, attest, plan, rungs, about, definitions):
         app.register_blueprint(room.blueprint)
     session.check_routes(app)
     return app
