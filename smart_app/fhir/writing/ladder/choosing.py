@@ -17,8 +17,8 @@ class Situation:
     """What is known when a rung is chosen.
 
     ``statement``: the CapabilityStatement, None where it could not be read. ``granted``: whether the token allows an
-    access ("c", "u") on a type, ``asked``: whether the sign-in asked for it. ``refused``: HTTP status by rung id, as the
-    server answered in this launch.
+    access ("c", "u") on a type, ``asked``: whether the sign-in asked for it. ``refused``: HTTP status by rung id, as
+    the server answered in this launch.
     ``has_plan``: a living care plan of ours is there. ``blocked``: why nothing at all may be written, '' else.
     """
 
