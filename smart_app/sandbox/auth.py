@@ -197,9 +197,7 @@ def install(
                     "fhirUser",
                     "launch",
                     "launch/patient",
-                    "patient/*.rs",
-                    "patient/CarePlan.cu",
-                    "patient/Provenance.crs",
+                    *sessions.listed,
                 ],
                 "capabilities": [
                     "launch-ehr",

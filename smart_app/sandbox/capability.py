@@ -12,24 +12,23 @@ _WRITE = ("create", "update", "delete")
 
 def capability_statement(base: str, security: Json | None, habits: Habits) -> Json:
     """Exactly what this base does, with its habits on."""
-    codes = (*_READ, *_WRITE) if habits.writable else _READ
     resources: list[Json] = []
     for kind, names in PARAMETERS.items():
         if kind in habits.absent:
             continue
         resource: Json = {
             "type": kind,
-            "interaction": [{"code": code} for code in codes],
+            "interaction": [{"code": code} for code in (*_READ, *(c for c in _WRITE if habits.may(c, kind)))],
             "versioning": "versioned-update" if habits.writable else "versioned",
-            "conditionalCreate": habits.writable,
-            "searchParam": [{"name": n, "type": KINDS.get(n, "token")} for n in names],
+            "conditionalCreate": habits.conditional and habits.may("create", kind),
+            "searchParam": [{"name": n, "type": KINDS.get(n, "token")} for n in habits.search.get(kind, names)],
         }
         included = [i for i in INCLUDES if i.startswith(f"{kind}:")]
         if included and habits.includes:
             resource["searchInclude"] = included
         resources.append(resource)
     rest: Json = {"mode": "server", "resource": resources}
-    if habits.writable:
+    if habits.writable and habits.writes is None:
         rest["interaction"] = [{"code": "transaction"}, {"code": "batch"}]
     if security is not None:
         rest["security"] = security

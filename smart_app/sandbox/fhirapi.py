@@ -73,6 +73,8 @@ def fhir_blueprint(
         worn.check(kind, [], interaction)
         resource = body()
         guard(interaction, kind, owner_of(resource, store.read) if isinstance(resource, dict) else None)
+        for rule in habits.rules:
+            rule(obj(resource))
         return resource
 
     def owned(resource: Json, interaction: str) -> Json:
@@ -90,6 +92,8 @@ def fhir_blueprint(
         kind, ident, version = resource["resourceType"], resource["id"], resource["meta"]["versionId"]
         where = f"{base()}/{kind}/{ident}/_history/{version}"
         shown = None if "return=minimal" in request.headers.get("Prefer", "") else resource
+        if habits.terse:
+            return answer(status, None, Location=f"{kind}/{ident}")
         return answer(status, shown, ETag=f'W/"{version}"', Location=where)
 
     @api.get("/metadata")
@@ -173,7 +177,8 @@ def fhir_blueprint(
     @api.post("/<kind>")
     def create(kind: str) -> Response:
         resource = sent("create", kind)
-        made, fresh = store.create(kind, resource, request.headers.get("If-None-Exist"))
+        unless = request.headers.get("If-None-Exist") if habits.conditional else None
+        made, fresh = store.create(kind, _words_apart(store, resource) if habits.apart else resource, unless)
         return written(owned(made, "create"), 201 if fresh else 200)
 
     @api.put("/<kind>/<ident>")
@@ -221,6 +226,18 @@ def owner_of(resource: Json, read: Read) -> str | None:
         return patient_of(read(kind, ident))
     except Refused:
         return None
+
+
+def _words_apart(store: FhirStore, note: Json) -> Json:
+    """The note with its words in a Binary, as EHRs keep them."""
+    content = []
+    for part in items(note.get("content")):
+        attachment = dict(obj(part.get("attachment")))
+        if "data" in attachment:
+            words = {"resourceType": "Binary", "contentType": attachment["contentType"], "data": attachment.pop("data")}
+            attachment["url"] = f"Binary/{store.create('Binary', words)[0]['id']}"
+        content.append({**part, "attachment": attachment})
+    return {**note, "content": content} if content else note
 
 
 def check_search(guard: Guard, kind: str, params: list[tuple[str, str]], read: Read) -> None:

@@ -30,6 +30,9 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "ImagingStudy": _CLINICAL,
     "CarePlan": (*_DRUG, "category", "date"),
     "Provenance": ("_id", "_tag", "patient", "target"),
+    "QuestionnaireResponse": (*_CLINICAL, "questionnaire"),
+    "Communication": (*_CLINICAL, "recipient"),
+    "Binary": ("_id", "_tag"),
 }
 TYPES = tuple(PARAMETERS)
 INCLUDES = (
@@ -40,7 +43,14 @@ INCLUDES = (
     "Observation:specimen",
     "DiagnosticReport:specimen",
 )
-KINDS = {"patient": "reference", "subject": "reference", "target": "reference", "name": "string", "date": "date"}
+KINDS = {
+    "patient": "reference",
+    "subject": "reference",
+    "target": "reference",
+    "recipient": "reference",
+    "name": "string",
+    "date": "date",
+}
 
 # where the R4 search parameter "date" looks, by type
 _DATES: dict[str, tuple[str, ...]] = {
@@ -91,9 +101,11 @@ def fits(resource: Json, name: str, value: str) -> bool:
     if name in ("patient", "subject"):
         owner = patient_of(resource)
         return owner is not None and any(owner == _local(part) for part in value.split(","))
-    if name == "target":
-        targets = [(text(t.get("reference")) or "").split("/_history/")[0] for t in items(resource.get("target"))]
-        return any(t in value.split(",") for t in targets)
+    if name in ("target", "recipient"):
+        named = [(text(t.get("reference")) or "").split("/_history/")[0] for t in items(resource.get(name))]
+        return any(t in value.split(",") for t in named)
+    if name == "questionnaire":
+        return (text(resource.get(name)) or "").partition("|")[0] in value.split(",")
     if name == "name":
         return any(value.lower() in word for word in _names(resource))
     if name == "date":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -40,6 +40,20 @@ class Habits:
     bodiless: frozenset[int] = frozenset()  # these refusals have an empty body
     throttle: tuple[int, int, str] | None = None  # every n-th request: status, Retry-After ("" for none)
     inline_drugs: bool = False  # no Medication resource: drugs are contained in the order
+    # of a profile (sandbox/profiles.py): what may be written, how, and how the answer looks
+    writes: Mapping[str, str] | None = None  # letters "c" and "u" by type; None: everything, where ``writable``
+    refuses: Mapping[str, int] = field(default_factory=dict)  # offered by the statement, refused with this status
+    rules: tuple[Callable[[Json], None], ...] = ()  # each raises Refused for a shape that is not taken
+    conditional: bool = True  # If-None-Exist counts
+    terse: bool = False  # 201 without body and ETag, with a relative Location
+    apart: bool = False  # the words of a note are stored as a Binary
+    search: Mapping[str, list[str]] = field(default_factory=dict)  # the only search parameters of a type
+
+    def may(self, interaction: str, kind: str) -> bool:
+        """Whether the statement offers this way of writing."""
+        if not self.writable or self.writes is None:
+            return self.writable
+        return {"create": "c", "update": "u"}.get(interaction, "-") in self.writes.get(kind, "")
 
     def shown(self, kind: str, native: list[Json], statements: list[Json]) -> list[Json]:
         """Resources of a type as this server would hold them: without MedicationStatement, as reported orders."""
@@ -156,13 +170,17 @@ class Worn:
         habits = self.habits
         if kind in habits.absent:
             raise Refused(404, "not-supported", f"This server does not know {kind}.")
-        if interaction in ("create", "update", "delete") and not habits.writable:
+        if interaction in ("create", "update", "delete") and not habits.may(interaction, kind):
             raise Refused(405, "not-supported", f"This server does not let an app {interaction} {kind}.")
+        if interaction in ("create", "update") and kind in habits.refuses:
+            raise Refused(habits.refuses[kind], "forbidden", f"This app may not {interaction} {kind} here.")
         if interaction != "search":
             return
         names = {name for name, _ in params}
         if any(name == "_include" for name in names) and not habits.includes:
             raise Refused(400, "not-supported", "This server does not include.")
+        if kind in habits.search and not names <= {*habits.search[kind], "_count", "_format"}:
+            raise Refused(400, "not-supported", "This server does not search by that.")
         demanded = habits.demands.get(kind)
         if demanded and not names & {*demanded, "_id"}:
             raise Refused(400, "required", f"Must have either {' or '.join(demanded)}.")

@@ -144,6 +144,11 @@ class Sessions:
     more_keys: list[RSAKey] = field(default_factory=list)
     keys_failing: int = 0  # so many times the published keys cannot be read
     lock: threading.Lock = field(default_factory=threading.Lock)
+    listed: tuple[str, ...] = (
+        "patient/*.rs",
+        "patient/CarePlan.cu",
+        "patient/Provenance.crs",
+    )  # clinical scopes that discovery names
 
     def published(self) -> list[RSAKey]:
         """The keys that id_tokens are signed with; a rotated one comes beside the old one."""

@@ -16,8 +16,9 @@ from smart_app.sandbox import auth, mischief, proxy
 from smart_app.sandbox.fhirapi import fhir_blueprint
 from smart_app.sandbox.fhirstore import FhirStore
 from smart_app.sandbox.guard import guard_for
-from smart_app.sandbox.habits import VENDORS, Habits
+from smart_app.sandbox.habits import PLAIN, VENDORS, Habits
 from smart_app.sandbox.patients import everybody
+from smart_app.sandbox.profiles import Profile
 from smart_app.sandbox.registry import Client, Context, Sessions, load_signing_key
 
 _HERE = Path(__file__).resolve().parent
@@ -40,6 +41,7 @@ class Sandbox:
     clients: list[Client] = field(default_factory=list)
     lifetime: int = 3600
     habits: dict[str, Habits] = field(default_factory=lambda: dict(VENDORS))  # open bases below /as/<name>/fhir
+    profile: Profile | None = None  # the server that the base with sign-in plays
 
 
 def load_patients(store: FhirStore, day: date) -> int:
@@ -66,13 +68,16 @@ def create_sandbox(settings: Sandbox) -> Flask:
     issuer = f"{settings.base}/fhir"
     own = Client("esr1-demo", [f"{settings.app_url}/callback"])
     sessions = Sessions({c.client_id: c for c in [own, *settings.clients]}, key, issuer, settings.lifetime)
+    if settings.profile is not None:
+        sessions.listed = settings.profile.scopes
     store: FhirStore | None = None
     guard = guard_for(sessions)
     security: Callable[[], Json | None] = lambda: _security(settings.base)  # noqa: E731 - a one-line default
     if settings.upstream is None:
         store = FhirStore(settings.data / "fhir.sqlite")
         load_patients(store, settings.day)
-        app.register_blueprint(fhir_blueprint("fhir", "/fhir", store, guard, security))
+        worn = settings.profile.habits if settings.profile is not None else PLAIN
+        app.register_blueprint(fhir_blueprint("fhir", "/fhir", store, guard, security, worn))
         app.register_blueprint(fhir_blueprint("open", "/open/fhir", store, _open, lambda: None))
         for name, habits in settings.habits.items():
             prefix = f"/as/{name}/fhir"

@@ -24,11 +24,16 @@ READ = (
     "ImagingStudy",
     "CarePlan",
 )
-WRITE = ("CarePlan",)
+WRITE = (("CarePlan", "cu"),)  # where the server's statement is not known; else what a rung of it could use
 
 
-def scopes_for(issuer: Issuer, endpoints: Endpoints, *, ehr_launch: bool) -> tuple[str, ...]:
-    """What to ask for. A registration's own list wins; ``launch`` and ``launch/patient`` follow the kind of launch."""
+def scopes_for(
+    issuer: Issuer, endpoints: Endpoints, *, ehr_launch: bool, writes: tuple[tuple[str, str], ...] = WRITE
+) -> tuple[str, ...]:
+    """What to ask for; ``writes``: type and letters of "crus".
+
+    A registration's own list wins; ``launch`` and ``launch/patient`` follow the kind of launch.
+    """
     context = "launch" if ehr_launch else "launch/patient"
     if issuer.scopes is not None:
         rest = [s for s in issuer.scopes if s not in ("launch", "launch/patient")]
@@ -39,7 +44,7 @@ def scopes_for(issuer: Issuer, endpoints: Endpoints, *, ehr_launch: bool) -> tup
         second = not any(s.endswith((".read", ".write", ".*")) for s in endpoints.scopes) or any(
             s.endswith((".rs", ".cruds")) for s in endpoints.scopes
         )
-    read, write = ("rs", "cu") if second else ("read", "write")
+    read = "rs" if second else "read"
     # a server that lists what it can do, and among it no patient for a standalone launch: the app's own picker asks
     listed = endpoints.capabilities
     picks = not ehr_launch and "permission-user" in listed and "context-standalone-patient" not in listed
@@ -50,7 +55,12 @@ def scopes_for(issuer: Issuer, endpoints: Endpoints, *, ehr_launch: bool) -> tup
     elif "permission-online" in endpoints.capabilities:
         found.append("online_access")  # a visit outlasts the token of some EHRs (570 s), and this ends with the EHR's
     found += [f"{whose}/{kind}.{read}" for kind in READ]
-    found += [f"{whose}/{kind}.{write}" for kind in WRITE]
+    for kind, letters in writes:
+        if second:
+            found.append(f"{whose}/{kind}.{letters}")
+        else:
+            words = {"read": "r" in letters, "write": bool({"c", "u"} & {*letters})}
+            found += [f"{whose}/{kind}.{word}" for word, needed in words.items() if needed]
     if any(scope.partition("/")[2].startswith("Provenance.") for scope in endpoints.scopes):
         # beside the plan, and searched first so that it is never written twice; only where the server knows it
         found += [f"{whose}/Provenance.{access}" for access in (("crs",) if second else ("read", "write"))]

@@ -25,6 +25,7 @@ from smart_app.web import (
     pick,
     plan,
     progress,
+    rungs,
     security,
     service,
     session,
@@ -69,7 +70,8 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Callable[
     errors.install(app)
     audit.install(app)
     who.install(app)
-    for room in (launch, callback, service, open_server, pick, timeline, progress, attest, plan, about, definitions):
+    rooms = (launch, callback, service, open_server, pick, timeline, progress, attest, plan, rungs, about, definitions)
+    for room in rooms:
         app.register_blueprint(room.blueprint)
     session.check_routes(app)
     return app

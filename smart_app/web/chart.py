@@ -17,8 +17,11 @@ from smart_app.fhir.reading.attested import standing_reports
 from smart_app.fhir.reading.chart import read_chart
 from smart_app.fhir.reading.record import Json, codings, items, obj, reference_of, text
 from smart_app.fhir.receipt import Receipt
-from smart_app.fhir.writing.stored import own_plans, read_reviews
+from smart_app.fhir.writing.ladder.recall import Recalled
+from smart_app.fhir.writing.ladder.standing import reviews_of
+from smart_app.fhir.writing.stored import own_plans
 from smart_app.smart.launches import Launch
+from smart_app.web.climbing import kept_plans
 from smart_app.web.settings import services
 from smart_app.web.supplied import Supplied, supplied
 
@@ -49,13 +52,15 @@ class ChartView:
     resources: dict[str, Json] = field(default_factory=dict)
     own_plans: list[Json] = field(default_factory=list)
     supplied: Supplied = field(default_factory=Supplied)  # what clinicians attested
+    kept: tuple[Recalled, ...] = ()  # plans of ours in notes, answers and messages, newest first
 
 
 def read_view(launch: Launch, client: FhirClient | None = None) -> ChartView:
     """Reads, checks and decides. FhirError where the patient cannot be read at all."""
     issuer = launch.issuer
+    client = client or services().client(launch)
     entries, receipt = harvest(
-        client or services().client(launch),
+        client,
         launch.patient_id,
         issuer.plan,
         capabilities=services().statements.of(issuer.base),
@@ -73,7 +78,8 @@ def read_view(launch: Launch, client: FhirClient | None = None) -> ChartView:
     refused = {note.source for note in receipt.foreign}
     resources = {ref: r for _, r in entries if "/" in (ref := reference_of(r)) and ref not in refused}
     plans = own_plans([r for r in resources.values() if r.get("resourceType") == "CarePlan"], launch.patient_id)
-    chart = replace(chart, reviews=read_reviews(plans, issuer.zone))
+    kept = kept_plans(client, launch, resources, receipt)
+    chart = replace(chart, reviews=reviews_of(plans, kept, issuer.zone))
     given = supplied(launch, plans, receipt)
     chart = join(chart, given.standing, standing_reports(resources))
     now = services().settings.now()
@@ -91,6 +97,7 @@ def read_view(launch: Launch, client: FhirClient | None = None) -> ChartView:
         resources={**resources, **given.resources},
         own_plans=plans,
         supplied=given,
+        kept=kept,
     )
 
 

@@ -16,6 +16,7 @@ from smart_app.smart.issuers import Issuer
 from smart_app.smart.launches import Pending, digest
 from smart_app.smart.scopes import scopes_for
 from smart_app.smart.tokens import challenge
+from smart_app.web.climbing import asked
 from smart_app.web.session import LOGIN, canonical, new_secret, remember
 from smart_app.web.settings import services
 
@@ -68,7 +69,7 @@ def _sign_in(issuer: Issuer, endpoints: Endpoints, context: str | None) -> dict[
         nonce=secrets.token_urlsafe(24),
         redirect_uri=services().settings.public_url + "/callback",
         browser=digest(secret),
-        scopes=scopes_for(issuer, endpoints, ehr_launch=context is not None),
+        scopes=scopes_for(issuer, endpoints, ehr_launch=context is not None, writes=asked(issuer, endpoints)),
         standalone=context is None,
     )
     services().launches.begin(pending, state)

@@ -23,6 +23,7 @@ from smart_app.fhir.writing.protocol import Written, change_plan, follow_plan, n
 from smart_app.fhir.writing.wording import typed
 from smart_app.smart.launches import Launch
 from smart_app.web.chart import ChartView, read_view
+from smart_app.web.climbing import choice_of, note_refusal
 from smart_app.web.planning import (
     Preview,
     Wishes,
@@ -77,6 +78,7 @@ def _shown(made: Preview, wishes: Wishes, message: str = "") -> str:
         ask=ask,
         json=jsontext.dumps(made.shown, indent=2).decode(),
         raised=made.view.decision.switch_review.answer.value == "raised",
+        ladder=choice_of(made)[0],
     )
 
 
@@ -141,6 +143,7 @@ def _unwritten(launch: Launch, token: str, wishes: Wishes, made: Preview, error:
         return _shown(prepare(launch, wishes), wishes, message=message)
     told = {"state": "failed", "code": error.code, "message": error.message, "advice": error.advice}
     _remember(launch, token, told)
+    note_refusal(launch, "careplan.create" if made.stored is None else "careplan.update", error)
     return _not_saved(made, error)
 
 

@@ -12,11 +12,13 @@ from smart_app.fhir import jsontext
 from smart_app.fhir.client import FhirClient
 from smart_app.fhir.decisionjson import replayable
 from smart_app.fhir.reading.attested import attested_changes
-from smart_app.fhir.reading.record import Json, items, obj, text
+from smart_app.fhir.reading.record import Json, obj, text
 from smart_app.fhir.writing.careplan import Moved, PlanContext, build_plan, sentences
 from smart_app.fhir.writing.compare import differences, ended_by
 from smart_app.fhir.writing.following import followed, result_since
 from smart_app.fhir.writing.journal import Entry, Journal
+from smart_app.fhir.writing.ladder.recall import Recalled
+from smart_app.fhir.writing.ladder.standing import current
 from smart_app.fhir.writing.looking import Found, look
 from smart_app.fhir.writing.patching import mark_of, patched
 from smart_app.fhir.writing.protocol import can_write
@@ -26,6 +28,7 @@ from smart_app.fhir.writing.wording import typed
 from smart_app.smart.launches import Launch
 from smart_app.smart.scopes import may_write
 from smart_app.web.chart import ChartView, read_view
+from smart_app.web.climbing import is_merged, place_of, refused, without_refused
 from smart_app.web.settings import services
 
 LATEST = 366  # days ahead of today within which a draw may be moved
@@ -93,6 +96,7 @@ class Preview:
     conditional: bool  # the server refuses a twin by itself
     ends: Json | None  # the stored plan as it is completed first, where a new draw result ends it
     new_result: bool  # there is such a result, whether or not the clinician wishes to keep the plan
+    whole: Json  # as built, also with what this EHR has refused
 
     @property
     def stored(self) -> Json | None:
@@ -117,6 +121,7 @@ def prepare(launch: Launch, wishes: Wishes) -> Preview:
             why_not = error.message
     if found.plan is not None and ("modifierExtension" in found.plan or "implicitRules" in found.plan):
         why_not = "Somebody has put a rule on the stored plan that this app does not know, so it does not change it."
+    before = current(found.own, view.kept)
     moved, wrong = wishes.moved(view)
     drawn = result_since(found.plan, view.chart) if found.plan is not None and offered["create"] else None
     follows = found.plan is not None and drawn is not None and not wishes.keep
@@ -133,8 +138,10 @@ def prepare(launch: Launch, wishes: Wishes) -> Preview:
         number=next_number(found.own),
         replaces=f"CarePlan/{obj(found.plan).get('id')}" if follows else replaced(found.own),
         attested=view.supplied.standing,
+        follows=place_of(before) if why_not is None and isinstance(before, Recalled) else None,
     )
-    plan = build_plan(view.decision, context)
+    whole = build_plan(view.decision, context)
+    plan = without_refused(launch, whole)
     withdrawn = frozenset(s.reference for w in view.chart.withdrawn for s in w.sources) | view.supplied.gone
     shown, changes, ends = plan, [], None
     if found.plan is not None and drawn is not None and follows:
@@ -146,8 +153,9 @@ def prepare(launch: Launch, wishes: Wishes) -> Preview:
     words = sentences(view.decision, context)
     wrong = wrong or wishes.undecided(view)
     conditional = offered["conditional"]
+    new_result = drawn is not None
     return Preview(
-        view, plan, shown, words, found, changes, why_not, wrong, withdrawn, conditional, ends, drawn is not None
+        view, plan, shown, words, found, changes, why_not, wrong, withdrawn, conditional, ends, new_result, whole
     )
 
 
@@ -179,15 +187,17 @@ _NOTHING = {"create": False, "update": False, "conditional": False}
 def _why_not(client: FhirClient, launch: Launch, view: ChartView) -> tuple[str | None, dict[str, bool]]:
     """Why a plan cannot be written here, and what the server and the granted scopes offer."""
     there = living(view.own_plans) is not None
-    patient = view.resources.get(f"Patient/{launch.patient_id}", {})
-    if any(link.get("type") == "replaced-by" for link in items(patient.get("link"))):
+    if is_merged(view):
         why = (
             "The EHR has merged this patient record into another one. Launch the app from the record that is used now."
         )
         return why, _NOTHING
-    if patient.get("active") is False:
+    if view.resources.get(f"Patient/{launch.patient_id}", {}).get("active") is False:
         why = "The EHR calls this patient record not active (merged or retired). Launch the app from the one in use."
         return why, _NOTHING
+    status = refused(launch).get("careplan.update" if there else "careplan.create")
+    if status is not None:
+        return f"The EHR refused a care plan in this session (HTTP {status}).", _NOTHING
     if not may_write(launch.scopes_granted, "CarePlan", "u" if there else "c"):
         return "The EHR did not grant this app to write care plans.", _NOTHING
     try:

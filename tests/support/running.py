@@ -20,6 +20,7 @@ from werkzeug.serving import make_server
 from smart_app.sandbox.auth import Client, Sessions
 from smart_app.sandbox.fhirstore import FhirStore
 from smart_app.sandbox.habits import Habits
+from smart_app.sandbox.profiles import Profile
 from smart_app.sandbox.server import Sandbox, create_sandbox
 from smart_app.smart.issuers import load_issuers
 from smart_app.web.app import create_app
@@ -72,6 +73,7 @@ def app_and_sandbox(
     day: date | None = None,
     lifetime: int = 3600,
     habits: dict[str, Habits] | None = None,
+    profile: Profile | None = None,
     **settings: Any,
 ) -> Iterator[Running]:
     """Both on free ports. ``issuers``: TOML with {ehr} and {upstream} for the addresses."""
@@ -83,6 +85,7 @@ def app_and_sandbox(
     made = Sandbox(folder / "ehr", ehr_url, app_url, day or datetime.now(UTC).date(), upstream, clients or [], lifetime)
     if habits is not None:
         made.habits = habits
+    made.profile = profile
     sandbox = create_sandbox(made)
     app = create_app(Settings(load_issuers(file), folder / "data", app_url, **settings))
     sessions, store = sandbox.extensions["sandbox"]

@@ -168,7 +168,8 @@ def build_plan(decision: Decision, context: PlanContext) -> Json:
     plan["contributor"] = [{"reference": "#app"}]
     if addresses := _references(breast, ("Condition",)):
         plan["addresses"] = addresses
-    if supporting := _references(results, _RESULTS):
+    follows = [{"reference": context.follows[0]}] if context.follows is not None else []
+    if supporting := _references(results, _RESULTS) + follows:
         plan["supportingInfo"] = supporting
     attach(plan, context.attested, context.patient_id, referable=context.user_reference is not None)
     if activities := _draw(decision, context) + _review(decision, context):

@@ -221,7 +221,9 @@ def _refused(answer: Response, journal: Journal) -> WriteError:
     journal("refused")
     error = failure(answer)
     why, advice = _WHY.get(answer.status, (error.message, error.advice))
-    return WriteError(f"NOT saved: {why}{_issue(answer)}", code="write.refused", advice=f"{_NOTHING} {advice}".strip())
+    said = WriteError(f"NOT saved: {why}{_issue(answer)}", code="write.refused", advice=f"{_NOTHING} {advice}".strip())
+    said.status = answer.status
+    return said
 
 
 def _issue(answer: Response) -> str:

@@ -69,6 +69,7 @@ class PlanContext:
     number: int = 1
     replaces: str | None = None
     attested: tuple[Attestation, ...] = ()  # what clinicians attested; contained in the plan
+    follows: tuple[str, str] | None = None  # a note or form of ours whose place this takes: reference, and in words
 
 
 def decided_text(decision: Decision, context: PlanContext) -> str:
@@ -121,6 +122,8 @@ def sentences(decision: Decision, context: PlanContext) -> list[str]:
         said.append(f"{what}, {day_words(decision.today)}{by}: {decided}")
     if context.note:
         said.append(f"Note: {context.note}")
+    if context.follows is not None:
+        said.append(f"This takes the place of {context.follows[1]}.")
     said.append(f"Policy {decision.policy_name} {decision.policy_version}, as of {day_words(decision.today)}.")
     return [s for s in dict.fromkeys(said) if s]
 

@@ -17,7 +17,8 @@ class Situation:
     """What is known when a rung is chosen.
 
     ``statement``: the CapabilityStatement, None where it could not be read. ``granted``: whether the token allows an
-    access ("c", "u") on a type. ``refused``: HTTP status by rung id, as the server answered in this launch.
+    access ("c", "u") on a type, ``asked``: whether the sign-in asked for it. ``refused``: HTTP status by rung id, as
+    the server answered in this launch.
     ``has_plan``: a living care plan of ours is there. ``blocked``: why nothing at all may be written, '' else.
     """
 
@@ -30,6 +31,7 @@ class Situation:
     has_plan: bool = False
     wish: bool = False
     blocked: str = ""
+    asked: Callable[[str, str], bool] = lambda _kind, _access: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ def _against(rung: Rung, now: Situation) -> str:
         return "What this EHR accepts could not be looked up."
     if _CODES[rung.access] not in offered(now.statement, rung.resource):
         return f"This EHR does not let apps {does} a {rung.resource} (its own statement says so)."
+    if not now.granted(rung.resource, rung.access) and not now.asked(rung.resource, rung.access):
+        return f"This sign-in did not ask to {does} a {rung.resource}; a new launch from the EHR does."
     if not now.granted(rung.resource, rung.access):
         return f"The EHR did not grant this app to {does} a {rung.resource}."
     if rung.id in now.shape.barred:

@@ -145,15 +145,11 @@ def look_for(client: FhirClient, kind: str, patient_id: str, author: str) -> Sta
 
 
 def more(
-    client: FhirClient, patient_id: str, author: str, granted: Iterable[str]
+    client: FhirClient, statement: Json, patient_id: str, author: str, granted: Iterable[str]
 ) -> tuple[list[Json], list[SearchRecord]]:
     """Answers and messages, which no search plan reads; asked only where the token allows it (``granted``: types)."""
     found: list[Json] = []
     records: list[SearchRecord] = []
-    try:
-        statement = client.capabilities()
-    except FhirError:
-        return [], []
     for kind in granted:
         names = _parameters(statement, kind)
         if "search-type" not in offered(statement, kind) or (names and "patient" not in names and not author):

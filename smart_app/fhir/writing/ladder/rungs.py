@@ -47,6 +47,7 @@ class Feature:
 class Shape:
     """How one kind of server wants to be written to.
 
+    ``asks``: letters of "crus" by type to ask for at the first sign-in of an issuer that is registered as this kind.
     ``plain_fields``: no identifier, description, contained resource or relation, which that server would refuse.
     """
 
@@ -58,6 +59,7 @@ class Shape:
     needs_period_end: bool
     plain_fields: bool
     barred: Mapping[str, str] = field(default_factory=dict)
+    asks: Mapping[str, str] = field(default_factory=dict)
 
 
 def _table(name: str) -> dict[str, Any]:
