@@ -252,7 +252,9 @@ def _lines(decision: Decision) -> list[tuple[int, str, str]]:
     for therapy in decision.lines:
         start = _("from %(day)s", day=words.any_date(therapy.start)) if therapy.start else _("start not recorded")
         until = _("until %(day)s", day=words.any_date(therapy.end)) if therapy.end else _(_OPEN)
-        made.append((therapy.number, listed(list(therapy.drugs)), f"{start}, {until}"))
+        made.append(
+            (therapy.number, listed(list(therapy.drugs)), f"{start}, {until}{words.attested_words(therapy.sources)}")
+        )
     return made
 
 

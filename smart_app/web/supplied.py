@@ -111,7 +111,8 @@ def _changing(launch: Launch) -> Iterator[dict[str, Any]]:
     try:
         value = _value(launch)
         yield value
-        store.put(RECORD, launch.id, value, ABSOLUTE_SECONDS)
+        left = launch.created + ABSOLUTE_SECONDS - services().clock()
+        store.put(RECORD, launch.id, value, max(1.0, left))
         if store.get("launch", launch.id) is None:
             store.delete(RECORD, launch.id)
             raise LaunchError("This session has ended.", code="session.ended")

@@ -18,6 +18,7 @@ from smart_app.domain.attested import Attestation, Fact, join
 from smart_app.domain.dates import PartialDate
 from smart_app.domain.facts import (
     Biopsy,
+    Chart,
     DateBasis,
     DiseaseStatus,
     Draw,
@@ -39,6 +40,7 @@ from smart_app.domain.facts import (
     StopReason,
 )
 from smart_app.fhir import jsontext
+from smart_app.fhir.factjson import decode, encode
 from smart_app.fhir.reading.attested import attested_changes, read_attested
 from smart_app.fhir.writing.attested import is_attested
 from smart_app.fhir.writing.careplan import PlanContext, build_plan
@@ -232,3 +234,11 @@ def test_a_server_that_dropped_everything_contained_gets_the_facts_again() -> No
     del stored["contained"]
     assert [c["id"] for c in patched(stored, plan_with(HER2))["contained"]] == [HER2.id]
     assert "contained" not in patched(stored, plan_with())
+
+
+def test_a_decision_from_attested_facts_can_be_replayed() -> None:
+    chart = join(CHART, (HER2, RESULT), {"DocumentReference/pdf"})
+    again = decode(Chart, jsontext.loads(jsontext.dumps(encode(chart))))
+    assert again == chart
+    policy = load_policy("trial-strict")
+    assert decide(again, policy, DAY) == decide(chart, policy, DAY)

@@ -94,6 +94,14 @@ def test_an_attested_her2_status_opens_the_window_and_every_word_of_it_says_by_w
     assert not any("Attested" in r.sentence for r in decision.reasons if r.code == "window.er.positive")
 
 
+def test_an_attested_hybridisation_settles_an_equivocal_her2_and_nothing_less_does() -> None:
+    equivocal = chart(receptors=(er(), her2(ReceptorStatus.EQUIVOCAL, score="2+", specimen="s1")))
+    assert decide(equivocal, STRICT, TODAY).window.clauses == ("W3",)
+    ish = Receptor(Marker.HER2, ReceptorStatus.NEGATIVE, method="ish", date=P("2025-12"))
+    assert with_(equivocal, att(ish))[1].window.answer is WindowAnswer.INSIDE
+    assert with_(equivocal, att(replace(ish, method=None)))[1].window.clauses == ("W3",)
+
+
 def test_without_a_name_the_reference_stands_for_the_clinician() -> None:
     _, decision = with_(chart(receptors=(er(),)), att(NEW_BIOPSY, name=None))
     assert "Attested by Practitioner/d1" in said(decision, "window.her2.negative")
