@@ -673,4 +673,80 @@ def test_a_status_of_the_lines_time_is_a_source_of_no_progression() -> None:
     assert [s.reference for s in none.sources] == ["status/1"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "place_"),
+    [
+        (["-ai", "drug letrozole AI 2026-02-10..2026-10-22 taken"], 3),
+        (["-ai", "drug letrozole AI 2026-02-10..2026-09 taken", "drug anastrozole AI 2026-10-01..? ongoing taken"], 3),
+        (["-cdk", "drug palbociclib CDK4/6 2026-02-10..? taken hold=2026-10-24"], 4),
+        (
+            [
+                "-cdk",
+                "drug palbociclib CDK4/6 2026-02-10..2026-09-26 taken",
+                "drug ribociclib CDK4/6 2026-11-28..? ordered",
+            ],
+            4,
+        ),
+        (["drug fulvestrant SERD 2026-11-22..? ordered"], 6),
+        (["status stable 2026-10-01"], 7),
+    ],
+)
+def test_a_clause_that_holds_is_named_and_holds(lines: list[str], place_: int) -> None:
+    chart = chart_of(lines)
+    found = clauses(chart, place(chart), TODAY, STRICT)[place_]
+    assert (found.name, found.answer) == (f"W{place_ + 1}", Known.YES)
+
+
+@pytest.mark.parametrize(
+    ("stretch", "sentence"),
+    [
+        ("2026-02-10..2026-09-01 taken", "This policy keeps the window open while the AI goes on alone."),
+        (
+            "2026-02-10..2026 taken",
+            "The CDK4/6 inhibitor may go on or not: this policy keeps the window open while the AI goes on.",
+        ),
+    ],
+)
+def test_a_policy_that_keeps_the_window_open_says_so(stretch: str, sentence: str) -> None:
+    policy = replace(POLICIES["practical"], ai_alone_inside=True)
+    chart = chart_of(["-cdk", f"drug palbociclib CDK4/6 {stretch}"])
+    found = clauses(chart, place(chart), TODAY, policy)[4]
+    kept = found.reasons[-1]
+    assert (found.name, found.answer) == ("W5", Known.YES)
+    assert (kept.code, kept.clause, kept.sentence) == ("window.cdk46.ai_alone_inside", "W5", sentence)
+    assert (kept.sources, kept.evidence) == ((Source("drug/2"),), ("policy-judgement",))
+
+
+def test_a_serd_closes_the_window_from_its_first_day() -> None:
+    chart = chart_of(
+        ["drug fulvestrant SERD 2026-11-21..? ongoing taken", "drug elacestrant SERD 2026-10-01..2026-10-20 taken"]
+    )
+    found = clauses(chart, place(chart), TODAY, STRICT)[6]
+    assert (found.answer, found.since) == (Known.NO, date(2026, 10, 1))
+    assert found.reasons[0].sentence == "On elacestrant and fulvestrant since 1 Oct 2026."
+    undated = chart_of(["drug fulvestrant SERD ?..? taken setting=advanced"])
+    found = clauses(undated, place(undated), TODAY, STRICT)[6]
+    assert (found.answer, found.since) == (Known.NO, None)
+    assert found.reasons[0].sentence == "Has had fulvestrant."
+
+
+def test_the_latest_hold_counts_and_a_hold_ends_at_the_policys_day() -> None:
+    lines = [
+        "-cdk",
+        "drug palbociclib CDK4/6 2026-02-10..? taken hold=2026-05-01",
+        "drug ribociclib CDK4/6 2026-06-10..? taken hold=2026-10-24",
+    ]
+    for listed in (lines, [lines[0], *lines[:0:-1]]):
+        chart = chart_of(listed)
+        found = clauses(chart, place(chart), TODAY, STRICT)[4]
+        assert "on hold since 24 Oct 2026" in found.reasons[0].sentence
+
+
+def test_several_entries_that_name_two_drugs_are_all_told() -> None:
+    answer = planned("-ai", "unclear b", "unclear a")
+    assert any("an entry names two drugs (a; b)" in r.sentence for r in answer.reasons)
+    answer = planned("unclear letrozole or fulvestrant", "unclear elacestrant?")
+    assert any("(elacestrant?; letrozole or fulvestrant)" in r.sentence for r in answer.reasons)
+
+
 _ = (DiseaseStatus, Progress, Setting, StopReason)
