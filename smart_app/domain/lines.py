@@ -47,6 +47,7 @@ ENDOCRINE = frozenset({DrugClass.AI, DrugClass.SERD, DrugClass.SERM})
 FOLLOWED = ENDOCRINE | {DrugClass.CDK46}
 EARLY = frozenset({Setting.ADJUVANT, Setting.NEOADJUVANT})
 _NEAR = 60  # days
+_TOGETHER = 28  # days: a targeted drug begun together with endocrine therapy is part of its line
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +193,10 @@ def _is_new_line(chart: Chart, line: list[Placed], new: Placed) -> bool:
     if any(p.exposure.drug == new.exposure.drug for p in line) or new.kind in classes:
         return False
     if new.kind in FOLLOWED:
-        # another endocrine partner; or the first endocrine therapy after chemotherapy or a targeted drug
-        return bool(classes & ENDOCRINE) if new.kind in ENDOCRINE else not classes & FOLLOWED
+        # the first endocrine therapy after chemotherapy or a targeted drug; or another endocrine partner
+        if not classes & FOLLOWED:
+            return classes != {DrugClass.TARGETED} or new.begun[0] > _shift(line[0].begun[1], _TOGETHER)
+        return new.kind in ENDOCRINE and bool(classes & ENDOCRINE)
     return True
 
 

@@ -72,7 +72,7 @@ def _metastases(chart: Chart) -> dict[str, Sources]:
 def _site(
     found: dict[str, Sources], sites: frozenset[str], code: str, what: str, evidence: str, reasons: list[Reason]
 ) -> Known:
-    hit = sorted(sites & found.keys())
+    hit = sorted(s for s in sites if s in found)
     if not hit:
         # a metastasis elsewhere does not say that there is none here
         return Known.UNKNOWN

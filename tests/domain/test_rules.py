@@ -95,13 +95,12 @@ def test_lines_of_therapy_stand_in_the_decision_and_can_be_had_alone() -> None:
     assert decide(chart, POLICIES["trial-strict"], day("2026-11-21")).lines == lines
 
 
-@pytest.mark.parametrize(
-    "clause", [f"W{n}" for n in range(1, 10)] + ["D2", "D3", "D4", "D5", "D6", "R1", "R2", "R3", "M"]
-)
-def test_every_clause_that_rests_on_facts_has_a_row_where_they_are_missing(clause: str) -> None:
-    missing = ("?", "gap ", "-", "unknown", "unnamed", "unclear", "known", "2026 ")
-    rows = [r for r in ROWS if r["clause"] == clause]
-    assert any(any(m in line for m in missing) for r in rows for line in r["chart"])
+MISSING = re.compile(r"^-|^gap |^unclear |\bunknown\b|\bunnamed\b|\?|\b20[0-9]{2}(?:-[0-9]{2})?(?![-0-9])")
+
+
+@pytest.mark.parametrize("clause", sorted({r["clause"] for r in ROWS}))
+def test_every_clause_has_a_row_where_facts_are_missing(clause: str) -> None:
+    assert any(MISSING.search(line) for r in ROWS if r["clause"] == clause for line in r["chart"]), clause
 
 
 def test_the_table_has_rows_over_every_clause() -> None:
