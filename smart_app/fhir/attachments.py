@@ -12,6 +12,7 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from smart_app.errors import FhirError
@@ -86,16 +87,23 @@ def _attachments(resource: Json) -> list[Json]:
 
 
 def _filled(resource: Json, forms: Mapping[str, Form], base: str) -> Json:
-    def fill(attachment: Json) -> Json:
-        form = forms.get(_binary_id(attachment, base) or "")
+    if not any(_binary_id(a, base) in forms for a in _attachments(resource)):
+        return resource  # as it was read, malformed or not
+
+    def fill(attachment: Any) -> Any:
+        form = forms.get(_binary_id(obj(attachment), base) or "")
         if form is None:
             return attachment
         return {**attachment, "contentType": form.kind, "data": base64.b64encode(form.content).decode("ascii")}
 
-    if resource["resourceType"] == "DiagnosticReport":
-        return {**resource, "presentedForm": [fill(a) for a in items(resource.get("presentedForm"))]}
-    content = [{**c, "attachment": fill(obj(c.get("attachment")))} for c in items(resource.get("content"))]
-    return {**resource, "content": content}
+    def fill_content(content: Any) -> Any:
+        return {**content, "attachment": fill(content.get("attachment"))} if isinstance(content, dict) else content
+
+    name, each = (
+        ("presentedForm", fill) if resource["resourceType"] == "DiagnosticReport" else ("content", fill_content)
+    )
+    value = resource[name]
+    return {**resource, name: [each(v) for v in value] if isinstance(value, list) else each(value)}
 
 
 def _binary_id(attachment: Json, base: str) -> str | None:

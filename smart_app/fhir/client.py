@@ -60,6 +60,11 @@ class FhirClient:
         self._bearer = bearer
         self._capabilities: Json | None = None
         self._slots: AbstractContextManager[object] = nullcontext()
+        self._until: float | None = None
+
+    def end_in(self, seconds: float) -> None:
+        """After so many seconds nothing more is asked (``net.budget``)."""
+        self._until = self._gate.clock() + seconds
 
     def capped(self, concurrency: int) -> FhirClient:
         """The same client, with at most so many requests under way at once."""
@@ -111,9 +116,23 @@ class FhirClient:
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
         with self._slots:
-            return self._gate.request(
-                method, url, params=params, body=raw, headers=sent, timeout=timeout, max_bytes=max_bytes
-            )
+            left = self._until - self._gate.clock() if self._until is not None else timeout
+            if left <= 0:
+                raise _over()
+            try:
+                return self._gate.request(
+                    method,
+                    url,
+                    params=params,
+                    body=raw,
+                    headers=sent,
+                    timeout=min(timeout, left),
+                    max_bytes=max_bytes,
+                )
+            except FhirError as error:
+                if error.code == "net.timeout" and left < timeout:
+                    raise _over() from error
+                raise
 
     def capabilities(self) -> Json:
         """The server's CapabilityStatement, read once per client."""
@@ -231,6 +250,10 @@ class FhirClient:
         if not target or not under(url, self.base):
             raise FhirError("The next page lies on another server and was not followed.", code="search.foreign_next")
         return url
+
+
+def _over() -> FhirError:
+    return FhirError("The time for reading the whole record was over.", code="net.budget")
 
 
 def _matches(found: Mapping[str, Entry], resource_type: str) -> int:

@@ -11,11 +11,12 @@ from smart_app.errors import FhirError
 from smart_app.fhir.attachments import Form, with_forms
 from smart_app.fhir.client import Entry, Fan, FhirClient
 from smart_app.fhir.follow import References, follow, open_forms
-from smart_app.fhir.offer import Offer, granted
+from smart_app.fhir.offer import Offer, granted, lies_within, part_granted
 from smart_app.fhir.plans import Plan, Query, choose_plan
 from smart_app.fhir.reading.record import Json, reference_of, text
 from smart_app.fhir.receipt import Receipt, SearchRecord
 
+BUDGET = 45.0  # seconds for a whole record: a part of it with a receipt is better than a page that never comes
 MAX_ROUNDS = 5  # of members that have members of their own
 _THREADS = 48  # how many requests are under way at once is the plan's to say (``concurrency``), not the threads'
 _REFUSED = ("fhir.refused", "fhir.not_found")
@@ -43,8 +44,12 @@ def harvest(
     capabilities: Json | None = None,
     scopes_asked: tuple[str, ...] = (),
     scopes_granted: tuple[str, ...] | None = None,
+    budget: float = BUDGET,
 ) -> tuple[list[Entry], Receipt]:
-    """The patient's resources and the receipt. FhirError only where the Patient itself cannot be read."""
+    """The patient's resources and the receipt. FhirError only where the Patient itself cannot be read.
+
+    After ``budget`` seconds nothing more is asked: what was not read by then stands in the receipt (``net.budget``).
+    """
     receipt = Receipt(scopes_asked=scopes_asked, scopes_granted=scopes_granted)
     now = datetime.now(UTC)
     receipt.read_at = now.isoformat(timespec="seconds")
@@ -52,6 +57,7 @@ def harvest(
         capabilities = _capabilities(client, receipt)
     chosen = choose_plan(capabilities, plan)
     capped = client.capped(chosen.concurrency)
+    capped.end_in(budget)
     found: dict[str, Entry] = {}
     forms: dict[str, Form] = {}
     with ThreadPoolExecutor(_THREADS) as pool, ThreadPoolExecutor(_THREADS) as wide:
@@ -131,6 +137,10 @@ def _run(asking: _Asking, query: Query) -> Found:
     if record.error_code in _REFUSED and record.pages == 0 and included:  # listed, and yet not taken
         entries, record = asking.client.search(query.type, [*wanted, *size], shown=shown, fan=fan)
     record.parts, record.needed = query.parts, query.needed
+    filters = part_granted(query.type, asking.scopes)
+    if filters and record.complete and not query.optional and not lies_within(query.params, filters):
+        record.complete, record.error_code = False, "scope.part_granted"
+        record.error = f"The EHR granted only a part of this: {', '.join(filters)}."
     if record.error_code in _REFUSED and record.pages == 0:
         if query.fallback:
             return [pair for other in query.fallback for pair in _run(asking, other)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from smart_app.fhir.plans import Query
 from smart_app.fhir.reading.record import Json, items, obj, text
@@ -50,6 +51,21 @@ class Offer:
         """(page size, includes) to add to a query, as far as this server takes them."""
         size = [("_count", str(count))] if count is not None and self.counts(query.type) else []
         return size, [("_include", include) for include in query.include if self.includes(include)]
+
+
+def part_granted(kind: str, scopes: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The filters (``category=laboratory``) where the token may search nothing but parts of this type (SMART v2)."""
+    own = [s for s in scopes or () if granted(kind, (s,))]
+    filters = tuple(filter_ for s in own if (filter_ := s.partition("?")[2]))
+    return filters if filters and len(filters) == len(own) else ()
+
+
+def lies_within(params: tuple[tuple[str, str], ...], filters: tuple[str, ...]) -> bool:
+    """Whether a search asks for no more than one of these filters lets through (codes, with or without system)."""
+    asked = {(name, value.rpartition("|")[2]) for name, value in params}
+    return any(
+        all((name, value.rpartition("|")[2]) in asked for name, value in parse_qsl(filter_)) for filter_ in filters
+    )
 
 
 def granted(kind: str, scopes: tuple[str, ...] | None, need: str = "rs") -> bool:

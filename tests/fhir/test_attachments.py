@@ -8,9 +8,13 @@ from datetime import UTC, date
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smart_app.codes import load_codebook
 from smart_app.domain import decide
+from smart_app.fhir.attachments import Form, with_forms
+from smart_app.fhir.follow import References
 from smart_app.fhir.harvest import harvest
 from smart_app.fhir.reading.chart import read_chart
 from smart_app.policies import load_policy
@@ -195,3 +199,35 @@ def test_a_report_without_a_telling_name_is_opened_and_its_text_read(server: Fak
     server.on("/fhir/Binary/b1", Answer(body=binary(POSITIVE.encode(), "text/plain")))
     chart, _ = read(server, report("Binary/b1", code={"text": "Miscellaneous send-out"}))
     assert [d.outcome.value for d in chart.draws] == ["detected"]
+
+
+_NAMES = (
+    "presentedForm", "content", "attachment", "url", "contentType", "data", "category", "coding", "code", "display",
+    "text", "result", "reference", "specimen", "hasMember", "title", "description", "author", "performer", "type",
+)  # fmt: skip
+_ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(["Binary/b1", "http://[", "text/plain"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    resource=st.fixed_dictionaries(
+        {"resourceType": st.sampled_from(["DiagnosticReport", "DocumentReference", "Observation"]) | _ANY},
+        optional=dict.fromkeys(_NAMES, _ANY),
+    )
+)
+@settings(max_examples=300, deadline=None)
+def test_no_shape_of_a_report_stops_the_reading(resource: dict[str, Any]) -> None:
+    base = "https://ehr.example.org/fhir"
+    references = References(base)
+    references.note([("", resource)])
+    assert all("/" not in ident for _, idents in references.take(early=False) for ident in idents)
+    ((_, filled),) = with_forms([("", resource)], {"b1": Form("text/plain", b"x")}, base)
+    assert set(filled) == set(resource)
+    assert filled == resource or "Binary/b1" in str(resource)

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smart_app.errors import FhirError
 from smart_app.fhir.client import FhirClient
@@ -423,3 +425,78 @@ def test_a_patient_that_answers_with_another_id_stops_everything(server: FakeSer
     with pytest.raises(FhirError) as caught:
         harvest(client_for(server), "p")
     assert caught.value.code == "fhir.wrong_patient"
+
+
+@pytest.mark.parametrize(
+    ("scopes", "part"),
+    [
+        (("patient/Observation.rs?category=laboratory",), True),
+        (("patient/Observation.rs?category=laboratory", "patient/Observation.rs"), False),
+        (("patient/*.rs",), False),
+        (("patient/Observation.read",), False),
+    ],
+)
+def test_a_scope_for_a_part_of_a_type_makes_a_search_for_all_of_it_incomplete(
+    server: FakeServer, scopes: tuple[str, ...], part: bool
+) -> None:
+    whole(server)
+    _, receipt = harvest(client_for(server), "p", scopes_granted=scopes)
+    (observation,) = [s for s in receipt.searches if s.resource_type == "Observation"]
+    assert (observation.error_code == "scope.part_granted") is part
+    assert observation.complete is not part
+
+
+def test_a_scope_for_a_category_covers_the_search_for_that_category(server: FakeServer) -> None:
+    whole(server)
+    category = "http://terminology.hl7.org/CodeSystem/observation-category"
+    scopes = (f"patient/Observation.rs?category={category}|laboratory",)
+    _, receipt = harvest(client_for(server), "p", "epic", scopes_granted=scopes)
+    assert {s.query[:19]: s.complete for s in receipt.searches if s.resource_type == "Observation"}[
+        "category=laboratory"
+    ]
+
+
+def test_a_record_that_takes_too_long_is_read_in_part_and_the_receipt_says_so(server: FakeServer) -> None:
+    whole(server)
+
+    def endless(request: Request) -> Answer:
+        number = int(request.query.get("page", "1"))
+        time.sleep(0.05)
+        return Answer(body=bundle(observation(str(number)), following=f"/fhir/Observation?page={number + 1}"))
+
+    server.on("/fhir/Observation", endless)
+    entries, receipt = harvest(client_for(server), "p", budget=0.5)
+    (record,) = [s for s in receipt.searches if s.resource_type == "Observation"]
+    assert (record.complete, record.error_code) == (False, "net.budget")
+    assert len(entries) > 2
+    assert {s.complete for s in receipt.searches if s.resource_type == "Condition"} == {True}
+
+
+@given(
+    sizes=st.lists(st.integers(0, 4), min_size=1, max_size=6),
+    overlap=st.booleans(),
+    form=st.sampled_from(["{base}/Observation?page={n}", "/fhir?page={n}", "?page={n}", "Observation?page={n}"]),
+    lost=st.integers(0, 5),
+)
+@settings(max_examples=60, deadline=None)
+def test_however_a_server_cuts_its_pages_the_same_resources_come_once(
+    sizes: list[int], overlap: bool, form: str, lost: int
+) -> None:
+    idents = iter(range(100))
+    cut = [[f"o{next(idents)}" for _ in range(size)] for size in sizes]
+    refused = [lost] if 0 < lost < len(cut) else []
+
+    def answer(request: Request) -> Answer:
+        number = int(request.query.get("page", "0"))
+        if number in refused:
+            refused.remove(number)
+            return Answer(410)
+        shown = [*(cut[number - 1][-1:] if overlap and number else []), *cut[number]]
+        following = form.format(base=fake.base, n=number + 1) if number + 1 < len(cut) else None
+        return Answer(body=bundle(*map(observation, shown), following=following, total=sum(sizes)))
+
+    with fake_server() as fake:
+        fake.on("/fhir", answer)
+        found, record = client_for(fake).search("Observation", {"patient": "p"})
+    assert [resource["id"] for _, resource in found] == [ident for page in cut for ident in page]
+    assert record.complete
