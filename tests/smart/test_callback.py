@@ -72,7 +72,16 @@ def test_whatever_is_announced_instead_of_s256_is_refused(app: App, ehr: Ehr, me
 
 @shows(55)
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
-@pytest.mark.parametrize("address", ["http://ehr.example.org/x", "javascript:alert(1)", "https://u@ehr.example.org/x"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://ehr.example.org/x",
+        "javascript:alert(1)",
+        "https://u@ehr.example.org/x",
+        "https://a;script-src *.example/x",
+        "https://a'b.example/",
+    ],
+)
 def test_an_endpoint_without_https_or_with_tricks_ends_the_launch(app: App, ehr: Ehr, name: str, address: str) -> None:
     ehr.document[name] = address
     page = app.get("/launch", params={"iss": ehr.base, "launch": "x"})
