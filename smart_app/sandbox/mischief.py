@@ -1,7 +1,8 @@
 """Misbehaviour on demand: one launch shows the named faults, at sign-in, in its token or on the FHIR interface.
 
 The launcher page offers them, and tests name them in ``Context.mischief``. Faults of the FHIR interface concern the
-search for Observations, so that the page must say which part of the chart it lacks; ``patient.*`` the Patient itself.
+search for Observations, so that the page must say which part of the chart it lacks; ``patient.*`` the Patient itself,
+``write.*`` the creation of a CarePlan.
 """
 
 from __future__ import annotations
@@ -82,6 +83,10 @@ FAULTS = {
     "patient.other": "Patient: another one than asked for",
     "patient.gone": "Patient: not there any more",
     "patient.failing": "Patient: fails",
+    "write.refused": "writing a plan: refused",
+    "write.invalid": "writing a plan: not understood",
+    "write.failing": "writing a plan: fails, nothing is stored",
+    "write.lost": "writing a plan: stored, and the answer is lost",
 }
 
 
@@ -212,6 +217,7 @@ def install(app: Flask, sessions: Sessions, fhir: str = "/fhir") -> None:
     def faults() -> tuple[str, ...]:
         place = {f"{fhir}/Observation": "fhir."}.get(request.path, "")
         place = "patient." if request.path.startswith(f"{fhir}/Patient/") else place
+        place = "write." if (request.method, request.path) == ("POST", f"{fhir}/CarePlan") else place
         token = token_of(sessions) if place else None
         return tuple(f for f in token.context.mischief if f.startswith(place)) if token is not None else ()
 
@@ -238,6 +244,8 @@ def install(app: Flask, sessions: Sessions, fhir: str = "/fhir") -> None:
     @app.after_request
     def after(answer: Response) -> Response:
         named = faults()
+        if "write.lost" in named:
+            return Response("<h1>Internal error</h1>", 500)
         if not any(n in named for n in _SPOILT):
             return answer
         found = jsontext.loads(answer.get_data())
@@ -265,6 +273,9 @@ _ANSWERS = (
     ("fhir.html", 200, "<h1>Please sign in</h1>"),
     ("fhir.redirect", 302, ""),
     ("patient.gone", 410, ""),
+    ("write.refused", 403, ""),
+    ("write.invalid", 422, ""),
+    ("write.failing", 500, "<h1>Internal error</h1>"),
     ("patient.failing", 500, "<h1>Internal error</h1>"),
 )
 

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from smart_app.errors import FhirError, LaunchError
 from smart_app.fhir import jsontext
 from smart_app.fhir.gate import Gate, is_loopback, origin_of
-from smart_app.smart.issuers import Issuer
+from smart_app.smart.issuers import HOST, Issuer
 
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
@@ -147,6 +147,8 @@ def _endpoint(issuer: Issuer, document: dict[str, Any], name: str) -> str | None
         raise LaunchError("The EHR names an address that is none.", code="discovery.bad_endpoint") from error
     parts = urlsplit(url)
     local = is_loopback(parts.hostname or "") and is_loopback(urlsplit(issuer.base).hostname or "")
+    if not set(parts.netloc) <= HOST - {"*"}:  # it goes into headers
+        raise LaunchError("The EHR names an address that is none.", code="discovery.bad_endpoint")
     if parts.fragment or (parts.scheme != "https" and not local):
         raise LaunchError("The EHR names a sign-in address without https.", code="discovery.insecure")
     if issuer.authorization_origins and not trusted(issuer, url):

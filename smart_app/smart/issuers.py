@@ -193,11 +193,11 @@ def _is_origin(value: str) -> bool:
         parts.port  # noqa: B018 - raises where it is no number
     except ValueError:
         return False
-    plain = parts.netloc and value == f"{parts.scheme}://{parts.netloc}" and set(parts.netloc) <= _HOST
+    plain = parts.netloc and value == f"{parts.scheme}://{parts.netloc}" and set(parts.netloc) <= HOST
     return bool(plain) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")))
 
 
-_HOST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-:[]*")
+HOST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-:[]*")
 
 
 def _check_base(base: str, wrong: Any) -> None:

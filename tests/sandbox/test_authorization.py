@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -158,8 +159,11 @@ LATER = {
 NOBODY = {"patient.other": "fhir.wrong_patient", "patient.gone": "fhir.gone", "patient.failing": "fhir.server_error"}
 
 
+WRITES = {"write.refused": False, "write.invalid": False, "write.failing": False, "write.lost": True}
+
+
 def test_every_fault_has_its_test() -> None:
-    assert {*ENDS, *WORKS, *PARTS, *LATER, *NOBODY} == set(mischief.FAULTS)
+    assert {*ENDS, *WORKS, *PARTS, *LATER, *NOBODY, *WRITES} == set(mischief.FAULTS)
 
 
 @pytest.mark.parametrize("fault", ENDS)
@@ -222,6 +226,23 @@ def test_without_the_patient_nothing_is_shown(running: Running, fault: str) -> N
     _, page = launch(running, fault)
     assert f"Code: <code>{NOBODY[fault]}" in page.text
     assert "Clara" not in page.text
+
+
+@pytest.mark.parametrize("fault", WRITES)
+def test_a_write_that_misbehaves_is_told_as_what_it_is_and_writes_one_plan_at_the_most(
+    tmp_path: Path, fault: str
+) -> None:
+    with app_and_sandbox(tmp_path, day=DAY) as running:
+        browser, page = launch(running, fault)
+        preview = browser.get(page.url + "plan", timeout=40).text
+        form = {name: re.findall(rf'name="{name}" value="([^"]+)"', preview)[0] for name in ("csrf_token", "token")}
+        told = browser.post(page.url + "plan/confirm", data=form, timeout=60)
+        assert running.store is not None
+        stored = running.store.matches("CarePlan", [("patient", WHO)])
+        assert len(stored) == WRITES[fault]
+        assert ("NOT saved" in told.text or "not saved" in told.text.lower()) is not WRITES[fault]
+        assert (told.status_code == 200) is WRITES[fault]
+        assert "Clara Dunne" in told.text
 
 
 QUICK = sorted(set(mischief.FAULTS) - {f for f in mischief.FAULTS if f.endswith((".slow", ".bomb"))})

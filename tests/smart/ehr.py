@@ -222,8 +222,9 @@ class Browser:
     def __init__(self, client: FlaskClient, ehr: Ehr) -> None:
         self.client, self.ehr = client, ehr
 
-    def begin(self) -> dict[str, str]:
-        answer = self.client.get("/launch", query_string={"iss": self.ehr.base, "launch": "x"})
+    def begin(self, context: str | None = "x") -> dict[str, str]:
+        query = {"iss": self.ehr.base, **({"launch": context} if context is not None else {})}
+        answer = self.client.get("/launch", query_string=query)
         assert answer.status_code == 302, answer.get_data(as_text=True)
         return {k: v[0] for k, v in parse_qs(urlsplit(answer.headers["Location"]).query).items()}
 

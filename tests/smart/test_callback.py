@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smart_app.smart.issuers import load_issuers
+from smart_app.web.app import create_app
+from smart_app.web.settings import Settings
 from tests.smart.behaviours import shows
-from tests.smart.ehr import App, Ehr, running
+from tests.smart.ehr import App, Browser, Ehr, running, without_wire
 from tests.support.fake_server import Answer, Request
 
 
@@ -69,7 +72,16 @@ def test_whatever_is_announced_instead_of_s256_is_refused(app: App, ehr: Ehr, me
 
 @shows(55)
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
-@pytest.mark.parametrize("address", ["http://ehr.example.org/x", "javascript:alert(1)", "https://u@ehr.example.org/x"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://ehr.example.org/x",
+        "javascript:alert(1)",
+        "https://u@ehr.example.org/x",
+        "https://a;script-src *.example/x",
+        "https://a'b.example/",
+    ],
+)
 def test_an_endpoint_without_https_or_with_tricks_ends_the_launch(app: App, ehr: Ehr, name: str, address: str) -> None:
     ehr.document[name] = address
     page = app.get("/launch", params={"iss": ehr.base, "launch": "x"})
@@ -304,3 +316,25 @@ def test_no_discovery_document_whatever_makes_the_app_fail(in_memory: Any, chang
     ehr.document.update(changes)
     answer = browser.client.get("/launch", query_string={"iss": ehr.base, "launch": "x"})
     assert answer.status_code in (302, 502), answer.get_data(as_text=True)
+
+
+@shows("x12")
+def test_an_ehr_that_was_closed_while_somebody_signed_in_opens_nothing(tmp_path: Path) -> None:
+    """The registration was taken out between the launch and the callback, and while a session was open."""
+    app, ehr = without_wire(tmp_path)
+    ehr.id_token = False
+    browser = Browser(app.test_client(), ehr)
+    opened = browser.launch("p1").headers["Location"]
+    asked = browser.begin()
+    redeemed = len(ehr.fake.asked("/token"))
+    (tmp_path / "issuers.toml").write_text("")
+    closed = create_app(Settings(load_issuers(tmp_path / "issuers.toml"), tmp_path / "data", "http://localhost:5000"))
+    later = Browser(closed.test_client(), ehr)
+    for cookie in browser.client._cookies.values():
+        later.client.set_cookie(cookie.key, cookie.value, domain="localhost")
+    page = later.back(asked)
+    assert page.status_code == 400
+    assert "launch.issuer_closed" in page.get_data(as_text=True)
+    assert later.client.get(opened).status_code == 403
+    assert later.client.get("/launch", query_string={"iss": ehr.base, "launch": "x"}).status_code == 403
+    assert len(ehr.fake.asked("/token")) == redeemed

@@ -97,6 +97,31 @@ class Firewall(RuleBasedStateMachine):
         self.begin(browser, patient)
         self.back(len(self.begun) - 1)
 
+    @rule(browser=BROWSER, patient=st.sampled_from(PATIENTS), thief=BROWSER)
+    def choose(self, browser: int, patient: str, thief: int) -> None:
+        """A standalone sign-in that names nobody: the patient is chosen in the app, in this browser, once."""
+        mine = self.browsers[browser]
+        asked = mine.begin(context=None)
+        self.ehr.token.pop("patient", None)
+        self.ehr.scope = "user/*.rs"
+        place = mine.back(asked).headers["Location"]
+        self.ehr.scope = None
+        if thief != browser:
+            answer = self.browsers[thief].client.get(place)
+            self.look(answer, None)
+            assert answer.status_code == 403
+        page = mine.client.get(place)
+        self.look(page, None)
+        form = page.get_data(as_text=True).split('name="csrf_token" value="')[1].split('"')[0]
+        data = {"csrf_token": form, "patient": patient}
+        opened = mine.client.post(f"{place}/choose", data=data)
+        self.look(opened, None)
+        assert opened.status_code == 303
+        self.opened.append(Opened(browser, opened.headers["Location"], patient))
+        again = mine.client.post(f"{place}/choose", data={**data, "patient": PATIENTS[0]})
+        self.look(again, None)
+        assert again.status_code == 403
+
     @rule(pick=PICK, browser=BROWSER)
     def back_in_another_browser(self, pick: int, browser: int) -> None:
         begun, redeemed = self.begun[pick % len(self.begun)], len(self.ehr.fake.asked("/token"))

@@ -203,3 +203,39 @@ def test_a_sign_in_by_post_goes_on_by_itself_and_breaks_no_policy(
         tab.wait_for_url("**/s/**")
         only(tab, "p1")
         assert not [words for words in said if "Content Security Policy" in words]
+
+
+@shows("x2")
+def test_the_end_of_a_session_is_said_beforehand_and_the_patient_leaves_the_screen(
+    chromium: Any, two: tuple[App, Ehr, FakeServer]
+) -> None:
+    app, ehr, _ = two
+    tab = chromium.new_context().new_page()
+    tab.clock.install()
+    tab.goto(launch_url(app, ehr, "p1"))
+    warning = tab.get_by_text("This session is about to end")
+    assert not warning.is_visible()
+    tab.clock.run_for(12 * 60 * 1000)
+    assert not warning.is_visible()
+    tab.clock.run_for(2 * 60 * 1000)
+    assert warning.is_visible()
+    tab.route("**/s/**", lambda route: route.fulfill(status=403, body="<h1>ended</h1>", content_type="text/html"))
+    tab.clock.run_for(2 * 60 * 1000)
+    tab.get_by_role("heading", name="ended").wait_for()
+    assert NAMES["p1"] not in tab.content()
+
+
+@shows("x2")
+def test_typed_words_stay_on_the_screen_when_the_session_has_ended(
+    chromium: Any, two: tuple[App, Ehr, FakeServer]
+) -> None:
+    app, ehr, _ = two
+    tab = chromium.new_context().new_page()
+    tab.clock.install()
+    tab.goto(launch_url(app, ehr, "p1"))
+    tab.goto(tab.url + "plan")
+    tab.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    tab.locator("textarea").first.fill("draw before the visit")
+    tab.clock.run_for(20 * 60 * 1000)
+    assert tab.locator("textarea").first.input_value() == "draw before the visit"
+    assert tab.get_by_text("This session is about to end").is_visible()
