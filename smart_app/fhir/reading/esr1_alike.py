@@ -116,7 +116,7 @@ def kind_of(group: Group) -> Kind | None:
         else:
             shared.append(("component", parts))
         return Kind(marshal.dumps(shared, 2), amount)
-    except (ValueError, TypeError, KeyError, IndexError):
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -98,8 +99,9 @@ def groups(record: Record) -> Iterator[Group]:
             taken.add(id(panel))
             walk.down(panel, (), panel)
             yield Group(panel, (Entry(panel, _derived(record, panel, summaries), panel), *walk.entries), walk.missing)
+    asked: dict[bytes, bool] = {}
     for observation in record.all("Observation"):
-        if id(observation) not in taken and _may_concern(observation):
+        if id(observation) not in taken and _may_concern(observation, asked):
             yield Group(observation, (Entry(observation, _derived(record, observation, summaries), observation),))
 
 
@@ -110,12 +112,39 @@ _SIGNS = (
 )
 
 
-def _may_concern(observation: Json) -> bool:
-    """A short cut for the many: an Observation without components that holds nothing that could stand for ESR1."""
+_WORDED = (
+    "code",
+    "valueString",
+    "valueCodeableConcept",
+    "note",
+    "text",
+    "method",
+    "dataAbsentReason",
+    "interpretation",
+)
+
+
+def _may_concern(observation: Json, asked: dict[bytes, bool]) -> bool:
+    """A short cut for the many: an Observation without components that holds nothing that could stand for ESR1.
+
+    ``asked``: the answers for the words that were looked at before.
+    """
     if "component" in observation:
         return True
-    said = str(observation).lower()
-    return any(sign in said for sign in _SIGNS)
+    said = [observation[name] for name in _WORDED if name in observation]
+    try:
+        key = marshal.dumps(said, 2)
+    except ValueError:  # a fraction, where a text belongs
+        return _signs(said)
+    found = asked.get(key)
+    if found is None:
+        found = asked[key] = _signs(said)
+    return found
+
+
+def _signs(said: list[object]) -> bool:
+    lower = str(said).lower()
+    return any(sign in lower for sign in _SIGNS)
 
 
 def _derived(record: Record, observation: Json, summaries: dict[str, list[Json]]) -> tuple[Json, ...]:

@@ -18,7 +18,7 @@ def merge_told(told: list[Told], notes: Notes, withdrawn: list[WithdrawnResult])
     """Merged, oldest first, in an order that does not depend on the order read. What was replaced is noted."""
     merged: list[Told] = []
     places: dict[str, list[int]] = {}
-    for one in sorted(piled(told, _order), key=_order):
+    for one in sorted(piled(told), key=_order):
         for number in _candidates(one, places):
             if _same(merged[number], one):
                 merged[number] = _together(merged[number], one, notes, withdrawn)

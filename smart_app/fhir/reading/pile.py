@@ -6,9 +6,7 @@ and assay can join it to others, and nothing but its outcome and findings is its
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from smart_app.domain.dates import PartialDate
 from smart_app.domain.facts import DateBasis, Draw, Finding, Outcome, Source, Standing
@@ -17,7 +15,7 @@ from smart_app.fhir.reading.told import Told, different, with_sources
 _PLAIN = (Outcome.DETECTED, Outcome.NOT_DETECTED)
 
 
-def piled(told: list[Told], order: Callable[[Told], Any]) -> list[Told]:
+def piled(told: list[Told]) -> list[Told]:
     """``told`` with the plain ones of each day joined, where nothing else touches that day or their entries."""
     piles: dict[PartialDate, list[Told]] = {}
     others: list[Told] = []
@@ -32,8 +30,13 @@ def piled(told: list[Told], order: Callable[[Told], Any]) -> list[Told]:
     found = others
     for day, pile in piles.items():
         apart = day in days or (names and any(s.reference in names for one in pile for s in one.draw.sources))
-        found += pile if len(pile) < 2 or apart or not _alike(pile) else [_joined(sorted(pile, key=order))]
+        found += pile if len(pile) < 2 or apart or not _alike(pile) else [_joined(sorted(pile, key=_order))]
     return found
+
+
+def _order(one: Told) -> tuple[str, str]:
+    """As results of one day are joined one by one: detected first."""
+    return one.draw.outcome.value, one.draw.sources[0].reference
 
 
 def _day_of_plain(one: Told) -> PartialDate | None:
@@ -65,19 +68,16 @@ def _alike(pile: list[Told]) -> bool:
 
 
 def _joined(pile: list[Told]) -> Told:
-    """In the order given: detected before not detected."""
+    """In the order given: detected before not detected. Nothing joins it further: no other touches its day or names."""
     first = pile[0].draw
     findings: dict[str, Finding] = {}
     rests: dict[str, list[Source]] = {}
     sources: set[Source] = set()
-    denied: frozenset[str] = frozenset()
     covers: set[str] = set()
-    conflict = whole = False
+    conflict = False
     for one in pile:
         covers.update(one.draw.covers or ())
         if one.draw.outcome is Outcome.NOT_DETECTED:
-            whole = whole or not one.denied
-            denied = denied | one.denied if one.denied else frozenset()
             if findings:
                 conflict = conflict or not one.denied or bool(one.denied & findings.keys())
             else:
@@ -91,8 +91,6 @@ def _joined(pile: list[Told]) -> Told:
                 findings[key] = finding
             elif finding.protein_change is not None and finding.vaf is not None and old.vaf is not None:
                 conflict = conflict or different(old.vaf, finding.vaf)
-    if whole and first.outcome is Outcome.NOT_DETECTED:
-        denied = frozenset()
     if len(findings) > 1:
         findings.pop("other", None)
     draw: Draw = replace(
@@ -103,4 +101,4 @@ def _joined(pile: list[Told]) -> Told:
         covers=tuple(sorted(covers)) or None,
         sources=tuple(sorted(sources, key=lambda s: (s.reference, s.version or ""))),
     )
-    return replace(pile[0], draw=draw, denied=denied)
+    return replace(pile[0], draw=draw)

@@ -10,6 +10,7 @@ from smart_app.fhir.reading.esr1_alike import Alike, kind_of
 from smart_app.fhir.reading.esr1_context import accession_of, assay_of, dated, effective, identifiers_of, shown_name
 from smart_app.fhir.reading.esr1_coverage import coverage
 from smart_app.fhir.reading.esr1_documents import read_document, replaced_documents
+from smart_app.fhir.reading.esr1_gene import plainly_another_gene
 from smart_app.fhir.reading.esr1_orders import ordered_draws
 from smart_app.fhir.reading.esr1_reports import about_esr1, link_of, overall, own_words, study_coverage, study_regions
 from smart_app.fhir.reading.esr1_shape import wrong_parts
@@ -56,16 +57,18 @@ def read_results(record: Record, codebook: Codebook | None = None) -> Results:  
     alive = _members_of_live_reports(record)
     alike = Alike(record)
     for group in groups(record):
+        if not group.report and len(group.entries) == 1 and plainly_another_gene(group.anchor):
+            continue
+        kind = kind_of(group)
+        again = alike.again(group, kind) if kind is not None else None
+        if again is not None:
+            told += again
+            continue
+        before = len(told), len(withdrawn), len(record.notes.set_aside)
         with record.notes.guard(group.anchor):
-            kind = kind_of(group)
-            again = alike.again(group, kind) if kind is not None else None
-            if again is not None:
-                told += again
-                continue
-            before = len(told), len(withdrawn), len(record.notes.set_aside)
             _read_group(record, group, alive, told, withdrawn)
-            if kind is not None and before[1:] == (len(withdrawn), len(record.notes.set_aside)):
-                alike.learn(group, kind, told[before[0] :])
+        if kind is not None and before[1:] == (len(withdrawn), len(record.notes.set_aside)):
+            alike.learn(group, kind, told[before[0] :])
     replaced = replaced_documents(record)
     for document in record.all("DocumentReference"):
         with record.notes.guard(document):
