@@ -50,6 +50,7 @@ from smart_app.smart.launches import Launch
 from smart_app.web.chart import ChartView, PatientBanner
 
 TODAY = date(2026, 11, 21)
+CLOCK = datetime(2026, 11, 21, 8, 0, tzinfo=UTC).timestamp()
 G360 = {"laboratory": "North Laboratory", "assay": "Guardant360 CDx"}
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&]]>"
 LONG = "Wilhelmina-Alexandrina Konstantinopolitanskaja-Featherstonehaugh"  # 64 characters
@@ -263,7 +264,7 @@ def issuer(*, open_server: bool = False, **more: Any) -> Issuer:
 def launch(**more: Any) -> Launch:
     fields: dict[str, Any] = {
         "id": "launch-for-tests-0123456789", "issuer": issuer(), "patient_id": "p", "browser": "b",
-        "user_name": "Dr. Ada Adeyemi", "user_reference": "Practitioner/9",
+        "user_name": "Dr. Ada Adeyemi", "user_reference": "Practitioner/9", "created": CLOCK, "last_seen": CLOCK,
     }  # fmt: skip
     return Launch(**{**fields, **more})
 

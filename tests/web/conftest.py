@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,13 @@ def view_named(name: str) -> ChartView:
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     issuers = Issuers((charts.issuer(),))
-    made = create_app(Settings(issuers, Path(tmp_path_factory.mktemp("data")), "http://127.0.0.1:1"))
+    settings = Settings(
+        issuers,
+        Path(tmp_path_factory.mktemp("data")),
+        "http://127.0.0.1:1",
+        now=lambda: datetime.fromtimestamp(charts.CLOCK, UTC),
+    )
+    made = create_app(settings, clock=lambda: charts.CLOCK)
     pages = Blueprint("see", __name__)
 
     @pages.get("/see/<name>")
