@@ -41,10 +41,15 @@ def view_named(name: str) -> ChartView:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    return made_app(tmp_path_factory.mktemp("data"))
+
+
+def made_app(folder: Path) -> Flask:
+    """The app with pages of its own that show the states."""
     issuers = Issuers((charts.issuer(),))
     settings = Settings(
         issuers,
-        Path(tmp_path_factory.mktemp("data")),
+        folder,
         "http://127.0.0.1:1",
         now=lambda: datetime.fromtimestamp(charts.CLOCK, UTC),
     )
