@@ -15,7 +15,7 @@ from importlib import resources
 
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
-from flask import Flask, request
+from flask import Flask, g, request
 from markupsafe import Markup
 
 from smart_app.domain.dates import PartialDate
@@ -50,7 +50,13 @@ def install(app: Flask, fixed: str | None) -> None:
 
     @app.before_request
     def choose() -> None:
+        g.spoke_before = language()
         _chosen.set(fixed or _asked_for())
+
+    @app.teardown_request
+    def forget(_error: BaseException | None) -> None:
+        if (before := g.pop("spoke_before", None)) is not None:
+            _chosen.set(before)
 
     app.jinja_env.globals.update(_=_markup, ngettext=_markups, language=language)
 

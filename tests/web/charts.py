@@ -50,6 +50,7 @@ from smart_app.smart.launches import Launch
 from smart_app.web.chart import ChartView, PatientBanner
 
 TODAY = date(2026, 11, 21)
+CLOCK = datetime(2026, 11, 21, 8, 0, tzinfo=UTC).timestamp()
 G360 = {"laboratory": "North Laboratory", "assay": "Guardant360 CDx"}
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&]]>"
 LONG = "Wilhelmina-Alexandrina Konstantinopolitanskaja-Featherstonehaugh"  # 64 characters
@@ -263,7 +264,7 @@ def issuer(*, open_server: bool = False, **more: Any) -> Issuer:
 def launch(**more: Any) -> Launch:
     fields: dict[str, Any] = {
         "id": "launch-for-tests-0123456789", "issuer": issuer(), "patient_id": "p", "browser": "b",
-        "user_name": "Dr. Ada Adeyemi", "user_reference": "Practitioner/9",
+        "user_name": "Dr. Ada Adeyemi", "user_reference": "Practitioner/9", "created": CLOCK, "last_seen": CLOCK,
     }  # fmt: skip
     return Launch(**{**fields, **more})
 
@@ -291,8 +292,31 @@ def resources(chart: Chart) -> dict[str, dict[str, Any]]:
     return made
 
 
+def outside() -> Chart:
+    drugs = (drug("letrozole", DrugClass.AI, -26, -4, stop_reason=StopReason.TOXICITY),
+             drug("palbociclib", DrugClass.CDK46, -26, -4), drug("fulvestrant", DrugClass.SERD, -4))  # fmt: skip
+    return base(-26, exposures=drugs, draws=(draw(-12), draw(-9), draw(-6), draw(-3)))
+
+
+def preliminary() -> Chart:
+    found = draw(0, "detected", ("p.Y537S", "0.42"), standing=Standing.PROVISIONAL, days=-6)
+    return base(draws=(draw(-6), draw(-3), found))
+
+
+def conflict() -> Chart:
+    return base(
+        draws=(draw(-6), draw(-3), draw(0, "detected", ("p.D538G", "1.5"), standing=Standing.CONFLICT, days=-9))
+    )
+
+
+STATES = {
+    "overdue": lambda: base(draws=(draw(-10), draw(-7))), "outside": outside, "preliminary": preliminary,
+    "conflict": conflict, "failed": lambda: base(draws=(draw(-6), draw(-3), draw(0, "failed", days=-9))),
+    "unreadable": lambda: base(draws=(draw(-6), draw(0, "not_readable", document="DocumentReference/x", days=-16))),
+}  # fmt: skip
+
 CHARTS = {
     "due": due, "positive": positive, "polyclonal": polyclonal, "thirty": thirty, "everything": everything,
     "hostile": hostile, "nothing": Chart, "one": lambda: base(draws=(draw(-2),)), "none": base,
-    "unknown": lambda: base(receptors=(), draws=(draw(-2),)),
+    "unknown": lambda: base(receptors=(), draws=(draw(-2),)), **STATES,
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,19 @@ def view_named(name: str) -> ChartView:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    return made_app(tmp_path_factory.mktemp("data"))
+
+
+def made_app(folder: Path) -> Flask:
+    """The app with pages of its own that show the states."""
     issuers = Issuers((charts.issuer(),))
-    made = create_app(Settings(issuers, Path(tmp_path_factory.mktemp("data")), "http://127.0.0.1:1"))
+    settings = Settings(
+        issuers,
+        folder,
+        "http://127.0.0.1:1",
+        now=lambda: datetime.fromtimestamp(charts.CLOCK, UTC),
+    )
+    made = create_app(settings, clock=lambda: charts.CLOCK)
     pages = Blueprint("see", __name__)
 
     @pages.get("/see/<name>")

@@ -188,3 +188,10 @@ def test_one_request_does_not_speak_the_language_of_the_one_before(make) -> None
 def test_a_language_that_there_is_not_stops_the_start(make) -> None:
     with pytest.raises(ConfigError):
         make("fr")
+
+
+def test_a_page_that_is_not_translated_says_that_it_is_english(make) -> None:
+    client = make("de").test_client()
+    assert '<main id="main" tabindex="-1">' in client.get("/about").get_data(as_text=True)
+    refused = client.get("/launch?iss=https://elsewhere.example.org").get_data(as_text=True)
+    assert '<main id="main" tabindex="-1" lang="en">' in refused

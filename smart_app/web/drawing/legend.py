@@ -50,7 +50,7 @@ def legend(chart: Chart, decision: Decision, today: date) -> list[Entry]:
     shown = [d.sources for d in chart.draws] + [e.sources for e in chart.exposures]
     shown += [s.sources for s in chart.statuses] + [s.sources for s in chart.spread]
     if any(map(words.attested_sign, shown)):
-        made.append((_icon(text(13, 18, "att.", "m-lab", "middle")), "attested by a clinician"))
+        made.append((_icon(text(13, 18, _(" att.").strip(), "m-lab", "middle")), _("attested by a clinician")))
     return made + _laboratories(pic)
 
 
