@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.support import collected
 from tests.support.leaks import Listener, Scanner
 
 os.environ["TZ"] = "Asia/Kathmandu"
@@ -18,6 +19,11 @@ time.tzset()
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile("nightly", deadline=None, max_examples=100_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+collected.watch()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)  # they look at what the others did
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import tarfile
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,42 +15,26 @@ from hypothesis import strategies as st
 from smart_app.domain.dates import PartialDate
 from smart_app.domain.facts import Chart, Gap, Part, Source, Specimen, Standing
 from smart_app.fhir import jsontext
+from smart_app.fhir.decisionjson import replayable
 from smart_app.fhir.writing.careplan import Moved, PlanContext, build_plan, sentences
 from smart_app.fhir.writing.compare import differences, lost
 from smart_app.fhir.writing.following import followed, result_since
 from smart_app.fhir.writing.identity import FLAG_URL
 from smart_app.fhir.writing.patching import closed, patched, touched
+from smart_app.fhir.writing.provenance import aimed, draft
 from smart_app.fhir.writing.stored import living, next_number, own_plans, read_reviews, replaced
 from smart_app.fhir.writing.wording import typed
+from smart_app.policies import load_policy
 from smart_app.sandbox.patients import everybody
-from tests.support.java import JAVA, require_java
 from tests.writing.support import DAY, PATIENT, PLAN, ZONE, Json, chart_of, plan_of
+from tests.writing.validating import unexplained, validated, verdicts
 
-OURS = Path(__file__).resolve().parent.parent.parent / "docs" / "fhir"
 EVERYBODY = [p.id for p in everybody(DAY)]
 DUE = "sandbox-due"
 NEVER = (
     *("camizestrant", "elacestrant", "imlunestrant", "fulvestrant", "giredestrant", "palazestrant", "vepdegestrant"),
     *("alpelisib", "inavolisib", "capivasertib", "everolimus"),
 )
-
-
-def validated(plans: dict[str, Json], folder: Path, us_core: str) -> list[str]:
-    """What the validator says of each plan, with our own extension known to it."""
-    require_java()
-    package = folder / "ours.tgz"
-    manifest = {"name": "org.example.esr1", "version": "1.0.0", "fhirVersions": ["4.0.1"], "type": "fhir.ig"}
-    (folder / "package.json").write_text(json.dumps(manifest))
-    with tarfile.open(package, "w:gz") as out:
-        for file in (folder / "package.json", *sorted(OURS.glob("*.json"))):
-            out.add(file, f"package/{file.name}")
-    for name, plan in plans.items():
-        (folder / f"plan-{name}.json").write_bytes(jsontext.dumps(plan))
-    files = [str(folder / f"plan-{name}.json") for name in plans]
-    script = str(JAVA / "fhir-validator" / "validate.sh")
-    run = ["bash", script, "--us-core", us_core, "--ig", str(package), "--all", *files]
-    said = subprocess.run(run, capture_output=True, text=True, timeout=900).stdout.splitlines()
-    return [line for line in said if ", 0 warnings" in line or "valid, " in line or "INVALID" in line]
 
 
 def flags(plan: Json) -> list[Json]:
@@ -97,9 +78,18 @@ def test_the_validator_accepts_every_kind_of_plan_new_renewed_and_closed(tmp_pat
     plans["renewed"] = renewed
     for status in ("revoked", "completed", "entered-in-error"):
         plans[status] = closed(renewed, status, "because & so", DAY, {"authorString": "Dr Ada"})
+    plans["followed"] = followed(renewed, PartialDate.parse("2026-11"), DAY, {"authorString": "Dr Ada"})
+    plans["declined"] = plan_of(PATIENT, decided="germline", declined=True)
+    for ident in (PATIENT, DUE):
+        chart, decision = chart_of(ident)
+        record = replayable(decision, chart, load_policy("trial-strict"))
+        at = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+        for name, user in (("named", "Practitioner/d1"), ("unnamed", None)):
+            made = draft(decision, chart, record, user, at, creating=user is None)
+            plans[f"provenance-{ident}-{name}"] = aimed(made, [{**plans[ident], "id": "p1"}])
     said = validated(plans, tmp_path, version)
-    assert [line for line in said if ": valid, 0 errors, 0 warnings" not in line] == []
-    assert len(said) == len(plans)
+    assert unexplained(said) == []
+    assert len(verdicts(said)) == len(plans)
     broken = jsontext.loads(jsontext.dumps(plans[PATIENT]))
     broken["extension"][0]["extension"].append({"url": "unheard-of", "valueString": "x"})
     assert any("INVALID" in line for line in validated({"broken": broken}, tmp_path, version))
