@@ -12,6 +12,7 @@ from pathlib import Path
 from waitress.server import create_server
 
 from smart_app.errors import AppError
+from smart_app.sandbox.profiles import profiles
 from smart_app.sandbox.server import Sandbox, create_sandbox
 from smart_app.smart.issuers import load_issuers
 from smart_app.web.app import create_app
@@ -28,6 +29,7 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--ehr-port", type=int, default=8001, help="the sandbox EHR's port")
     parser.add_argument("--data", type=Path, default=Path(".demo"), help="where written plans are kept")
     parser.add_argument("--fhir", metavar="URL", help="stand in front of this FHIR R4 server instead of the own store")
+    parser.add_argument("--as", dest="profile", choices=sorted(profiles()), help="the server that the sandbox plays")
     parser.add_argument("--day", type=date.fromisoformat, help="load the patients as of this day (default: today)")
     parser.set_defaults(func=run)
 
@@ -90,7 +92,9 @@ def run(arguments: argparse.Namespace) -> int:
     configure()
     settings = Settings(load_issuers(data / "issuers.toml"), data / "data", app_url)
     day = arguments.day or datetime.now(UTC).date()
-    sandbox = create_sandbox(Sandbox(data / "ehr", ehr_url, app_url, day, arguments.fhir))
+    played = profiles()[arguments.profile] if arguments.profile else None
+    made = Sandbox(data / "ehr", ehr_url, app_url, day, arguments.fhir, profile=played)
+    sandbox = create_sandbox(made)
     servers = [
         create_server(create_app(settings), host=HOST, port=arguments.port, threads=8, ident=None),
         create_server(sandbox, host=HOST, port=arguments.ehr_port, threads=16, ident=None),

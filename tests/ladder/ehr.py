@@ -46,6 +46,7 @@ class Clinician:
         found = re.search(r"/s/([^/]+)/", answer.url)
         assert found is not None, (answer.url, self.page[:2000])
         self.id = found[1]
+        self.get("plan")  # waits until the record is read; the first page may come earlier and say so
 
     def _take(self, answer: requests.Response) -> str:
         self.status, self.page, self.url = answer.status_code, html.unescape(answer.text), answer.url

@@ -28,6 +28,6 @@ def test_every_profile_ends_on_its_rung_with_one_plan_and_the_next_launch_knows_
         assert "The plan is in the EHR" in page
         assert stored == {KINDS[profile.rung]: 1}
         again = Clinician(running)
-        timeline = again.get("")
+        timeline = again.get("plan")
         assert "Discussed; treatment goes on." in timeline, "the decision is read back"
         assert "the flag is closed for it" in timeline

@@ -12,7 +12,6 @@ import pytest
 
 from smart_app.fhir.writing.ladder.recall import Recalled
 from smart_app.fhir.writing.ladder.standing import current
-from smart_app.sandbox.profiles import profiles
 from smart_app.smart.launches import _from_value
 from smart_app.web.chart import ChartView, read_view
 from tests.ladder.ehr import PATIENT, Clinician, Json, ehr_of
@@ -123,29 +122,46 @@ def test_our_words_in_the_record_of_another_patient_close_no_flag(epic: tuple[Ru
     assert parse(document(running, note), "sandbox-second-positive") is None
 
 
-def test_where_a_care_plan_becomes_possible_it_takes_the_place_of_the_note(epic: tuple[Running, Json]) -> None:
-    running, note = epic
-    assert running.store is not None
-    # the site is upgraded: the same store, now behind a server that takes care plans
-    habits = profiles()["epic"].habits
-    object.__setattr__(habits, "writes", {**(habits.writes or {}), "CarePlan": "cu"})
-    try:
+def test_where_a_care_plan_becomes_possible_it_takes_the_place_of_the_note(tmp_path: Path) -> None:
+    writes = {"DocumentReference": "cu"}
+    with ehr_of(tmp_path, "epic", writes=writes, terse=False) as running:
+        Clinician(running)
+        Clinician(running).climb(decided=DECISION)
+        writes["CarePlan"] = "cu"  # the site is upgraded: the same record, now with care plans
         running.app.extensions["esr1"].statements._found.clear()
         Clinician(running)
         ada = Clinician(running)
         first = view_of(running, ada)
         assert isinstance(current(first.own_plans, first.kept), Recalled)
-        page = ada.climb()
-        assert "The plan is in the EHR" in page
-        plans = ada.stored()["CarePlan"]
+        assert "The plan is in the EHR" in ada.climb()
+        note, plans = ada.stored()["DocumentReference"][0], ada.stored()["CarePlan"]
         assert len(plans) == 1
         assert {"reference": f"DocumentReference/{note['id']}"} in plans[0]["supportingInfo"]
         assert "takes the place of the clinical note" in plans[0]["text"]["div"]
         view = view_of(running, Clinician(running))
         assert current(view.own_plans, view.kept) == view.own_plans[0]
         assert [r.text for r in view.chart.reviews] == [DECISION]
-    finally:
-        object.__setattr__(habits, "writes", {k: v for k, v in (habits.writes or {}).items() if k != "CarePlan"})
+
+
+def test_where_the_care_plan_can_no_longer_be_changed_the_note_says_so_and_is_the_plan(tmp_path: Path) -> None:
+    writes = {"DocumentReference": "cu", "CarePlan": "cu"}
+    with ehr_of(tmp_path, "epic", writes=writes) as running:
+        Clinician(running)
+        ada = Clinician(running)
+        ada.climb()
+        assert [k for k, v in ada.stored().items() if v] == ["CarePlan"]
+        del writes["CarePlan"]
+        running.app.extensions["esr1"].statements._found.clear()
+        Clinician(running)
+        ada = Clinician(running)
+        assert "The plan is in the EHR" in ada.climb(decided=DECISION)
+        assert [len(ada.stored()[k]) for k in ("CarePlan", "DocumentReference")] == [1, 1]
+        view = view_of(running, Clinician(running))
+        plan = current(view.own_plans, view.kept)
+        assert isinstance(plan, Recalled)
+        assert plan.memory is not None
+        assert plan.memory.replaces == f"CarePlan/{ada.stored()['CarePlan'][0]['id']}"
+        assert [r.text for r in view.chart.reviews] == [DECISION]
 
 
 @pytest.mark.parametrize(
