@@ -26,6 +26,7 @@ from smart_app.errors import FhirError
 from smart_app.fhir.publicnet import PublicAdapter, is_public
 
 MAX_BYTES = 64 * 1024 * 1024
+UNPACKED_TIMES, UNPACKED_AT_LEAST = 200, 1024 * 1024
 CONNECT_SECONDS = 5.0
 ENCODINGS = ("gzip", "deflate")
 RETRY_STATUS = frozenset({502, 503, 504})
@@ -216,10 +217,10 @@ class Gate:
                 packed = answer.headers.get("Content-Encoding", "").strip().lower()
                 if packed not in ("", "identity", *ENCODINGS):  # packed twice, a few bytes unpack to terabytes
                     raise FhirError("The answer is packed in a way that was not asked for.", code="net.encoding")
-                content = bytearray()
+                content, most = bytearray(), min(max_bytes, _unpacked(answer.headers))
                 for chunk in answer.iter_content(65536):
                     content += chunk
-                    if len(content) > max_bytes:
+                    if len(content) > most:
                         raise FhirError("The answer was larger than the app accepts.", code="net.too_large")
                     if self.clock() > deadline:
                         raise FhirError("The server did not finish its answer in time.", code="net.timeout")
@@ -255,6 +256,14 @@ def throttles(status: int, headers: Mapping[str, str], content: bytes) -> bool:
 
 def _backoff(attempt: int) -> float:
     return 0.1 * float(2**attempt) * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
+
+
+def _unpacked(headers: Mapping[str, str]) -> int:
+    """What an answer may unpack to: JSON shrinks 10 to 60 times, one that shrinks 200 times is made to harm."""
+    length = headers.get("Content-Length", "")
+    if "Content-Encoding" not in headers or not length.isascii() or not length.isdigit():
+        return MAX_BYTES
+    return max(UNPACKED_AT_LEAST, UNPACKED_TIMES * int(length))
 
 
 def _retry_after(reply: Reply) -> float | None:

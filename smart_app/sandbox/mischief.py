@@ -237,7 +237,7 @@ def install(app: Flask, sessions: Sessions, fhir: str = "/fhir") -> None:
         if "fhir.deep" in named:
             return Response("[" * 100_000, 200, content_type="application/fhir+json")
         if "fhir.bomb" in named:
-            packed = gzip.compress(b" " * BOMB, 9)
+            packed = gzip.compress(b" " * 1024 * 1024) * BOMB  # members one after another, made in no time
             return Response(packed, 200, {"Content-Encoding": "gzip"}, content_type="application/fhir+json")
         return None
 
@@ -263,7 +263,7 @@ def install(app: Flask, sessions: Sessions, fhir: str = "/fhir") -> None:
         return answer
 
 
-BOMB = 65 * 1024 * 1024
+BOMB = 65  # megabytes once unpacked
 _SPOILT = ("fhir.truncated", "fhir.foreign_next", "fhir.other_patient", "fhir.fewer", "patient.other")
 _ANSWERS = (
     ("fhir.401", 401, ""),

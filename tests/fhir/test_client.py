@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smart_app.errors import FhirError
+from smart_app.fhir import jsontext
 from smart_app.fhir.client import FhirClient
 from smart_app.fhir.gate import Gate
 from smart_app.fhir.harvest import harvest
@@ -303,6 +305,20 @@ def test_an_answer_larger_than_the_cap_is_refused(server: FakeServer) -> None:
     with pytest.raises(FhirError) as caught:
         FhirClient(server.base, gate).read("Patient", "p")
     assert caught.value.code == "net.too_large"
+
+
+def test_an_answer_that_unpacks_out_of_all_proportion_is_left_early_and_a_plain_one_is_not(server: FakeServer) -> None:
+    gate = Gate()
+    gate.allow(server.base)
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/fhir+json"}
+    server.on("/fhir/Patient", Answer(200, gzip.compress(b" " * 20_000_000), headers))
+    with pytest.raises(FhirError) as caught:
+        FhirClient(server.base, gate).read("Patient", "p")
+    assert caught.value.code == "net.too_large"
+    many = jsontext.dumps(bundle(*(observation(str(n)) for n in range(3000)), total=3000))
+    server.on("/fhir/Observation", Answer(200, gzip.compress(many), headers))
+    found, record = FhirClient(server.base, gate).search("Observation", {"patient": "p"})
+    assert (len(found), record.complete) == (3000, True)
 
 
 def test_a_server_that_keeps_failing_is_left_alone_for_a_moment() -> None:
