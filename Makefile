@@ -6,7 +6,7 @@ FHIR ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint unit bench mutation lock clean docs words screens
+.PHONY: demo test lint unit nightly bench mutation lock clean docs words screens
 
 demo: $(VENV)/.installed
 	@$(BIN)/smart-app demo --port $(PORT) --ehr-port $(EHR_PORT) $(if $(FHIR),--fhir $(FHIR))
@@ -23,6 +23,10 @@ unit: $(VENV)/.installed-dev
 	$(BIN)/pytest --cov --cov-report= tests
 	$(BIN)/coverage report --include='smart_app/domain/*' --fail-under=100 --show-missing
 	$(BIN)/coverage report --skip-covered --sort=cover
+
+# the readers' properties with 100,000 examples each: hours
+nightly: $(VENV)/.installed-dev
+	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -q tests/reading/test_results_properties.py
 
 bench: $(VENV)/.installed-bench
 	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done

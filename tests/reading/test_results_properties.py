@@ -6,6 +6,7 @@ import base64
 import copy
 import os
 from decimal import Decimal
+from html import escape
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -126,15 +127,109 @@ def words(outcome, changes, draw):
     return draw(st.sampled_from(["; ", ". ", "\n"])).join(said)
 
 
+SHAPES = (
+    *("alone", "report", "contained", "panel", "text", "note", "conclusion", "attached"),
+    *(
+        "html",
+        "rtf",
+        "narrative",
+        "document",
+        "flat",
+        "interpretation",
+        "region",
+        "study",
+        "twice",
+        "collected",
+        "binary",
+    ),
+)
+PLASMA = _concept(("http://snomed.info/sct", "119361006", None))
+INTERPRETED = {Outcome.DETECTED: "POS", Outcome.NOT_DETECTED: "NEG", Outcome.INDETERMINATE: "IND"}
+GUIDE = "http://hl7.org/fhir/uv/genomics-reporting/StructureDefinition/"
+
+
+def _attached(kind, said):
+    return [{"contentType": kind, "data": base64.b64encode(said.encode()).decode()}]
+
+
+def _flat_component(outcome, change, fraction):
+    said = WORD.get(outcome, "").replace("ESR1", "").strip(" :.") or "Detected"
+    if outcome is Outcome.NOT_DETECTED:
+        said = "Not detected"
+    if outcome is Outcome.DETECTED and fraction is not None:
+        said = f"Detected, {fraction.scaleb(2)} %"
+    return {"code": {"text": f"ESR1 {change[2:]}"}, "valueString": said}
+
+
+def _interpreted(flat, outcome, changes):
+    """Only where one change is named and no amount: an interpretation says neither."""
+    (change, fraction), *more = changes.items()
+    if outcome is Outcome.FAILED:
+        return {**flat, "code": {"text": "ESR1, ctDNA"}, "dataAbsentReason": {"coding": [{"code": "error"}]}}
+    if outcome is Outcome.DETECTED and (more or fraction is not None):
+        return None
+    name = f"ESR1 {change[2:]}, ctDNA" if outcome is Outcome.DETECTED else "ESR1 mutation, ctDNA"
+    return {**flat, "code": {"text": name}, "interpretation": [{"coding": [{"code": INTERPRETED[outcome]}]}]}
+
+
+def _inferred(shape, number, report):
+    """Not detected because it was studied and nothing was found."""
+    if shape == "region":
+        studied = {"resourceType": "Observation", "id": f"g{number}", "status": "final"}
+        studied |= {"code": _concept((LOINC, "53041-0", None)), "component": [GENES[0]]}
+        return [{**report, "result": [{"reference": f"Observation/g{number}"}]}, studied]
+    regions = {"url": f"{GUIDE}genomic-study-analysis-regions"}
+    regions["extension"] = [{"url": "studied", "valueCodeableConcept": GENES[1]["valueCodeableConcept"]}]
+    regions["extension"][0]["valueCodeableConcept"] = GENES[0]["valueCodeableConcept"]
+    study = {"resourceType": "Procedure", "id": f"s{number}", "status": "completed", "extension": [regions]}
+    link = {"url": f"{GUIDE}genomic-study-reference", "valueReference": {"reference": f"Procedure/s{number}"}}
+    return [{**report, "extension": [link]}, study]
+
+
+def _more_shapes(shape, number, day, outcome, changes, members, report, flat, draw):
+    """The resources of a shape, or None where it cannot say this."""
+    said = words(outcome, changes, draw)
+    lines = escape(said).replace("\n", "<br/>")
+    if shape == "html":
+        return [{**report, "presentedForm": _attached("text/html", f"<html><body><p>{lines}</p></body></html>")}]
+    if shape == "rtf":
+        rich = said.replace("\n", "\\par ")
+        return [{**report, "presentedForm": _attached("text/rtf", f"{{\\rtf1\\ansi\\pard {rich}\\par}}")}]
+    if shape == "narrative":
+        return [{**report, "text": {"status": "generated", "div": f"<div>{lines}</div>"}}]
+    if shape in ("document", "binary"):
+        form = _attached("text/plain", said)[0]
+        binary = {"resourceType": "Binary", "id": f"b{number}", **form}
+        if shape == "binary":
+            form = {"contentType": "text/plain", "url": f"Binary/b{number}"}
+        document = {"resourceType": "DocumentReference", "id": f"d{number}", "status": "current", "date": day}
+        document |= {"type": {"text": "Guardant360 report"}, "content": [{"attachment": form}]}
+        return [document, binary] if shape == "binary" else [document]
+    if shape == "flat":
+        parts = [_flat_component(outcome, change, fraction) for change, fraction in changes.items()]
+        return [{**flat, "code": {"text": "ESR1 ctDNA panel"}, "component": parts}]
+    if shape == "interpretation":
+        made = _interpreted(flat, outcome, changes)
+        return [made] if made else None
+    if shape in ("region", "study"):
+        return _inferred(shape, number, report) if outcome is Outcome.NOT_DETECTED else None
+    if shape == "twice":
+        first = {**report, "result": [{"reference": f"Observation/{m['id']}"} for m in members]}
+        return [first, *members, {**flat, "code": {"text": "ctDNA"}, "valueString": said}]
+    later = f"{day[:8]}2{day[9:]}"
+    place = {"specimen": {"reference": f"Specimen/p{number}"}, "effectiveDateTime": later}
+    specimen = {"resourceType": "Specimen", "id": f"p{number}", "type": PLASMA}
+    collection = draw(st.sampled_from([{"collectedDateTime": day}, {"collectedPeriod": {"start": day, "end": later}}]))
+    return [*({**m, **place} for m in members), {**specimen, "collection": collection}]
+
+
 @st.composite
 def charts(draw):
     """(facts, resources that tell them, each in a shape of its own)"""
     told, resources = draw(facts), []
     for number, (outcome, changes) in enumerate(told):
         day = f"2026-{number + 1:02d}-15"
-        shape = draw(
-            st.sampled_from(["alone", "report", "contained", "panel", "text", "note", "conclusion", "attached"])
-        )
+        shape = draw(st.sampled_from(SHAPES))
         several = changes if outcome is Outcome.DETECTED else {"p.D538G": None}
         dated = draw(st.booleans())
         members = [
@@ -144,7 +239,13 @@ def charts(draw):
         report = {"resourceType": "DiagnosticReport", "id": f"r{number}", "status": "final", "effectiveDateTime": day}
         report["code"] = _concept((LOINC, "51969-4", None))
         flat = {"resourceType": "Observation", "id": f"o{number}", "status": "final", "effectiveDateTime": day}
-        if shape == "alone":
+        more = None
+        if shape in SHAPES[8:]:
+            more = _more_shapes(shape, number, day, outcome, changes, members, report, flat, draw)
+            shape = shape if more is not None else "report"
+        if more is not None:
+            resources += more
+        elif shape == "alone":
             resources += members
         elif shape == "report":
             resources += [{**report, "result": [{"reference": f"Observation/{m['id']}"} for m in members]}, *members]
@@ -211,9 +312,14 @@ def _paths(value, path=()):
         yield from _paths(child, (*path, key))
 
 
+UNITS = ("%", "1", "decimal", "percent", "copies/mL", "g", "", None, 7)
+
+
 def _damage(resource, draw, how):
     resource = copy.deepcopy(resource)
-    path = draw(st.sampled_from(sorted(_paths(resource), key=str)))
+    paths = [p for p in _paths(resource) if how != "unit" or (p[-1] in ("unit", "code") and "valueQuantity" in p)]
+    assume(paths)
+    path = draw(st.sampled_from(sorted(paths, key=str)))
     parent = resource
     for key in path[:-1]:
         parent = parent[key]
@@ -222,13 +328,15 @@ def _damage(resource, draw, how):
         parent.pop(last)
     elif how == "retype":
         parent[last] = draw(JUNK)
+    elif how == "unit":
+        parent[last] = draw(st.sampled_from(UNITS))
     elif isinstance(parent[last], str):
         parent[last] = parent[last][: draw(st.integers(0, len(parent[last])))]
     return resource, path
 
 
 @st.composite
-def damaged(draw, hows=("delete", "retype", "truncate")):
+def damaged(draw, hows=("delete", "retype", "truncate", "unit")):
     resources = list(draw(st.sampled_from(ROWS)))
     number = draw(st.integers(0, len(resources) - 1))
     resources[number], path = _damage(resources[number], draw, draw(st.sampled_from(hows)))
@@ -249,9 +357,11 @@ SINGLE = [row for row in ROWS if len(row) == 1 and row[0].get("resourceType") ==
 @st.composite
 def damaged_answers(draw):
     resource = draw(st.sampled_from(SINGLE))[0]
-    how = draw(st.sampled_from(["delete", "retype", "truncate"]))
+    how = draw(st.sampled_from(["delete", "retype", "truncate", "unit"]))
     hurt, path = _damage(resource, draw, how)
     assume(path[-1] != "value" or how != "retype")  # another number is another report
+    quantity = next((c["valueQuantity"] for c in resource.get("component", []) if "valueQuantity" in c), {})
+    assume(how != "unit" or {"unit", "code"} <= quantity.keys())  # the one and only unit swapped is another report
     assume(
         how != "delete" or len(path) > 2 or path[0] not in ("component", "note")
     )  # another record, not a damaged one

@@ -16,6 +16,10 @@ INTRODUCTION = """# How records are read
 
 Made from the tables in `tests/spec` by `make docs`; a test compares. Every row is run by the tests.
 
+Beside the tables, `tests/reading/test_results_properties.py` writes generated draws in nineteen shapes, reads them back,
+and damages records (deletes, retypes, truncates, swaps units): 2,000 examples each in `make test`, 100,000 in
+`make nightly`, which sets the environment variable `HYPOTHESIS_PROFILE=nightly`.
+
 The choices behind the ESR1 tables:
 
 - *No call* (LOINC LA18198-4) is **failed**: LOINC describes it as a determination that did not come about, often because

@@ -37,6 +37,9 @@ def base_of(parts: dict[str, list[Json]]) -> str | None:
 def odd_notation(parts: dict[str, list[Json]]) -> str | None:
     """Words for a contradiction in the notation: two proteins in one concept, or protein and DNA that do not fit."""
     for component in of(parts, "protein_change"):
+        either = re.search(r"[0-9]{2,4}[A-Z]/[A-Z](?![A-Za-z0-9])", " ; ".join(values([component])))
+        if either is not None:
+            return f"which of two changes was found is not said ({values([component])[0][:40]})"
         found = set(proteins(" ; ".join(values([component]))))
         if len(found) > 1:
             return f"one protein change is written as {' and '.join(sorted(found))}"
@@ -62,7 +65,8 @@ def findings_of(resource: Json, parts: dict[str, list[Json]], free: str, source:
     if len(changes) > 1 and amounts:
         amount = Vaf(None, None, ", ".join(a.shown or "" for a in amounts))
     amount = amount or (Vaf(None, None, ", ".join(a.shown or "" for a in amounts)) if amounts else Vaf())
-    if len({a.shown for a in amounts}) == 1:
+    fractions = {(a.fraction, a.comparator) for a in amounts}
+    if len({a.shown for a in amounts}) == 1 or (len(fractions) == 1 and (None, None) not in fractions):
         amount = amounts[0] if len(changes) < 2 else amount
     first = Finding(
         protein_change=changes[0] if changes else None,

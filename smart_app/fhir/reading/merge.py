@@ -27,7 +27,7 @@ def merge_told(told: list[Told], notes: Notes, withdrawn: list[WithdrawnResult])
         else:
             merged.append(one)
             _index(one, len(merged) - 1, places)
-    return tuple(t.draw for t in sorted(merged, key=_order))
+    return tuple(t.draw for t in sorted(merged, key=lambda t: _order(t)[1:]))
 
 
 def _days(draw: Draw) -> list[str]:

@@ -12,6 +12,7 @@ from smart_app.fhir.reading.esr1_coverage import coverage
 from smart_app.fhir.reading.esr1_documents import read_document, replaced_documents
 from smart_app.fhir.reading.esr1_gene import plainly_another_gene
 from smart_app.fhir.reading.esr1_orders import ordered_draws
+from smart_app.fhir.reading.esr1_parts import assembled
 from smart_app.fhir.reading.esr1_reports import about_esr1, link_of, overall, own_words, study_coverage, study_regions
 from smart_app.fhir.reading.esr1_shape import wrong_parts
 from smart_app.fhir.reading.esr1_tree import Group, groups, status_of, unique
@@ -100,6 +101,7 @@ def _members_of_live_reports(record: Record) -> frozenset[int]:
 def _read_group(
     record: Record, group: Group, alive: frozenset[int], told: list[Told], withdrawn: list[WithdrawnResult]
 ) -> None:
+    group, puzzle = assembled(group)
     stated: list[_Told] = []
     discrete = False
     whole_gone = _GONE.get(status_of(group.anchor))
@@ -132,6 +134,8 @@ def _read_group(
     studied, studied_specimens, procedures = study_coverage(record, group) if group.report else (None, [], [])
     answers = [s for s in stated if s.said.outcome is not None]
     chain = (group.anchor,)
+    if puzzle is not None and not answers:
+        answers.append(_Told(puzzle, chain, source_of(group.anchor)))
     if own is not None and own.outcome is not None and not (own.outcome is Outcome.NOT_READABLE and answers):
         answers.append(_Told(own, chain, source_of(group.anchor), own=True))
     if studied is not None and studied.outcome is not None and not answers:
@@ -193,7 +197,9 @@ def _by_specimen(record: Record, told: list[_Told], studied: list[Json]) -> list
     """The statements of a report by the sample they name; those that name none belong to the only one there is."""
     parts: dict[str, list[_Told]] = {}
     for one in told:
-        named = identity(specimens_of(record, *one.chain) or (studied if not one.own else [])) or ""
+        found = specimens_of(record, *one.chain) or (studied if not one.own else [])
+        kind = kind_of_specimen(found, "").value if found else "unknown"
+        named = identity(found) or (kind if kind != "unknown" else "")
         parts.setdefault(named, []).append(one)
     loose = parts.get("", [])
     if loose and len(parts) == 2:
