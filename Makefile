@@ -24,9 +24,9 @@ unit: $(VENV)/.installed-dev
 	$(BIN)/coverage report --include='smart_app/domain/*' --fail-under=100 --show-missing
 	$(BIN)/coverage report --skip-covered --sort=cover
 
-# the readers' properties with 100,000 examples each: hours
+# the readers' properties with 100,000 examples each and the firewall's walk of 100,000 steps: hours
 nightly: $(VENV)/.installed-dev
-	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -q tests/reading/test_results_properties.py
+	HYPOTHESIS_PROFILE=nightly FIREWALL_STEPS=100000 $(BIN)/pytest -q tests/reading/test_results_properties.py tests/smart/test_firewall.py
 
 bench: $(VENV)/.installed-bench
 	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
@@ -38,6 +38,9 @@ mutation: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.spec.render
 	$(BIN)/python -m tests.spec.render_rules
+	$(BIN)/python -m tests.smart.render
+	$(BIN)/python -m tests.ladder.render
+	$(BIN)/smart-app evidence --markdown > docs/evidence.md
 
 # after a change of words: new messages into translations/*.po, to be translated there (tests/web/test_words.py)
 words: $(VENV)/.installed-dev
