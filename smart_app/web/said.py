@@ -22,6 +22,10 @@ _MONTH = f"(?:{'|'.join(_MONTHS)})"
 _DAY = re.compile(rf"(?:(\d{{1,2}}) )?({_MONTH}) (\d{{4}})\Z")
 _RANGE = re.compile(rf"(\d{{1,2}})( {_MONTH})?( \d{{4}})? and (\d{{1,2}})( {_MONTH})( \d{{4}})\Z")
 _LONGEST, _DEPTH = 900, 4  # characters of a sentence, sentences inside sentences: the record may hold anything
+_ENGLISH = re.compile(r"\b(the|whether|recorded|found|first|detected|not|of|which|until|cannot|told|is)\b")
+# a value holds no sentence of its own, so that no shape reaches over the beginning of another
+_VALUE = r"(?:(?!: |\. |; ).)+?"
+_SLOTS = {"a": _VALUE, "b": _VALUE, "c": _VALUE, "s": r"(?:(?!\. ).)+?", "l": r"(?:(?!: |\. ).)+?"}
 _LETTERS = re.compile(r"\{\w\}")
 
 
@@ -44,7 +48,7 @@ def _shapes() -> tuple[_Shape, ...]:
         names = _LETTERS.findall(shape)
         pattern = re.escape(held[0])
         for name, after in zip(names, held[1:], strict=True):
-            pattern += f"(?P<{name[1]}>.+?){re.escape(after)}"
+            pattern += f"(?P<{name[1]}>{_SLOTS[name[1]]}){re.escape(after)}"
         if names:
             made.append(_Shape(shape, held[0], held[-1], re.compile(rf"{pattern}\Z", re.S)))
     return tuple(made)
@@ -103,12 +107,18 @@ def _by_shape(sentence: str, depth: int) -> str | None:
         match = shape.pattern.match(sentence)
         words = translated(shape.english) if match is not None else None
         if match is not None and words is not None:
-            return _filled(words, {name: _part(part, depth + 1) for name, part in match.groupdict().items()})
+            parts = {name: _slot(name, part, depth + 1) for name, part in match.groupdict().items()}
+            if None not in parts.values():
+                return _LETTERS.sub(lambda m: parts[m[0][1]] or "", words)  # noqa: B023 - called at once
     return None
 
 
-def _filled(words: str, parts: dict[str, str]) -> str:
-    return _LETTERS.sub(lambda m: parts[m[0][1]], words)
+def _slot(name: str, part: str, depth: int) -> str | None:
+    """A sentence must have a shape, and no value may hold English words of its own: else the whole stays English."""
+    if name == "s":
+        return _said(part, depth)
+    told = "; ".join(_part(one, depth) for one in (part.split("; ") if name == "l" else [part]))
+    return None if _ENGLISH.search(told) else told
 
 
 def _part(part: str, depth: int) -> str:
@@ -120,7 +130,8 @@ def _part(part: str, depth: int) -> str:
     if ends is not None:
         first = _part(f"{ends[1]}{ends[2] or ends[5]}{ends[3] or ends[6]}", depth)
         return _("%(first)s and %(last)s", first=first, last=_part(f"{ends[4]}{ends[5]}{ends[6]}", depth))
-    whole = _said(part, depth)
+    capital = part[:1].upper() + part[1:]
+    whole = translated(capital) if capital in _WHOLE else _by_shape(part, depth) if not part.endswith(".") else None
     if whole is not None:
         return whole
     if depth <= _DEPTH and " and " in part:

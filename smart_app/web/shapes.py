@@ -1,4 +1,5 @@
-"""The shapes of the sentences that the rules say, for the catalogue: ``{a}`` stands for a part of its own."""
+"""The shapes of the sentences that the rules say, for the catalogue: ``{a}`` to ``{c}`` stand for values, ``{s}`` for a
+sentence of its own, ``{l}`` for a list."""
 
 from __future__ import annotations
 
@@ -8,18 +9,20 @@ SHAPES = (
     # the answer
     N_("{a} first detected {b}: switch review due."),
     N_("{a}: switch review due."),
-    N_("Outside the window: {a}"),
-    N_("Outside the window: {a}; {b} first detected {c}: it belongs to the decision on the progression."),
-    N_("Outside the window: {a}; {b} first detected {c}: for information only."),
-    N_("Cannot tell: {a}"),
-    N_("Cannot tell: {a}; {b} first detected {c}: look at it now, no flag can be raised or excluded."),
-    N_("Cannot tell whether a switch review is due: {a}"),
+    N_("Outside the window: {s}"),
+    N_("Outside the window: {s}; {b} first detected {c}: it belongs to the decision on the progression."),
+    N_("Outside the window: {s}; {b} first detected {c}: for information only."),
+    N_("Cannot tell: {s}"),
+    N_("Cannot tell: {s}; {b} first detected {c}: look at it now, no flag can be raised or excluded."),
+    N_("Cannot tell whether a switch review is due: {s}"),
     N_("ctDNA draw overdue by {a} (was due by {b})."),
     N_("Draw ctDNA again, by {a} at the latest."),
     N_("Draw ctDNA between {a}."),
     N_("Draw ctDNA between {a}, ordered for {b}."),
     N_("Draw ctDNA between {a}, with the scan on {b}."),
     N_("Draw ctDNA between {a}, with the visit on {b}."),
+    N_("on an unknown date"),
+    N_("ESR1 mutation (the result does not name it)"),
     N_("1 day"),
     N_("{a} days"),
     # the next draw
@@ -60,7 +63,7 @@ SHAPES = (
     N_("{a} detected in plasma inside the window: a review of the treatment is due, with current imaging. "
        "This is no order and names no drug."),
     N_("{a} is detected, but whether the patient is inside the window cannot be told ({b}): look at it now."),
-    N_("No qualifying result was found, but results were not read completely: {a}"),
+    N_("No qualifying result was found, but results were not read completely: {s}"),
     N_("{a}: a clinician decided on this finding ({b}); the flag is closed for it."),
     N_("{a}: whether the decision of {b} is about this finding cannot be told."),
     N_("An ESR1 result"),
@@ -79,7 +82,6 @@ SHAPES = (
     N_("it is germline"),
     N_("it does not change the protein"),
     N_("it is an amplification, not a mutation of the ligand-binding domain"),
-    N_("it is a fusion: a resistance alteration of another kind, to be discussed"),
     N_("the laboratory calls it benign or likely benign"),
     N_("{a}: found in tissue; only plasma raises the flag."),
     N_("{a}: preliminary; the final result is awaited before it can raise the flag."),
@@ -143,14 +145,14 @@ SHAPES = (
     N_("Only early breast cancer is on record: no metastasis, stage IV or unresectable disease was found."),
     N_("The progesterone receptor is positive, but the oestrogen receptor status was not found."),
     N_("There is another active cancer, and which oestrogen receptor result is of the breast cancer is not said."),
-    N_("Oestrogen receptor results contradict each other: {a}."),
+    N_("Oestrogen receptor results contradict each other: {l}."),
     N_("Oestrogen receptor positive ({a})."),
     N_("Oestrogen receptor negative ({a})."),
     N_("The oestrogen receptor result is equivocal ({a})."),
     N_("Oestrogen receptor low (1-10 %): inside, but few such patients were in the trials."),
     N_("There is another active cancer, and which HER2 result is of the breast cancer is not said."),
     N_("HER2 is IHC 2+ without in-situ hybridisation ({a})."),
-    N_("HER2 results contradict each other: {a}."),
+    N_("HER2 results contradict each other: {l}."),
     N_("HER2 positive ({a})."),
     N_("HER2 negative ({a})."),
     N_("HER2 low, which counts as negative ({a})."),
@@ -274,4 +276,21 @@ SHAPES = (
        "not of benefit; not steadily: fewer before month 6 and after month 30."),
     N_("High LDH ({a}, {b}): raises the chance of finding a mutation, not of benefit."),
     N_("flagged by the laboratory"),
+    # more of them
+    N_("Not the first line only: {a} is a line of its own; from then on ESR1 testing is for "
+       "choosing the next treatment, not for this window."),
+    N_("Not the first line only: {a} since {b} is a line of its own; from then on ESR1 testing is "
+       "for choosing the next treatment, not for this window."),
+    N_("Outside the window: {s}; {b} first detected {c}: it belongs to the decision on the next treatment."),
+    N_("A later line of therapy has begun: this result belongs to the decision on it, not to this flag."),
+    N_("{a} was ordered, and nothing shows that it was taken."),
+    N_("{a} was ordered; whether it was taken, and so was a line of its own, cannot be told."),
+    N_("whether {a} was taken (order only)"),
+    N_("Draw ctDNA again between {a}."),
+    N_("Not before {a}: {b} days after the informative draw of {c}, sooner adds nothing."),
+    N_("{a} was adjuvant; no CDK4/6 inhibitor since."),
+    N_("{a}: raises no flag because it is a fusion: a resistance alteration of another kind, to "
+       "be discussed."),
+    N_("{a} ({b}, not readable as a fraction), {c}"),
+    N_("ESR1 mutation"),
 )  # fmt: skip

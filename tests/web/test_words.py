@@ -92,13 +92,22 @@ def sentences() -> set[str]:
 
 
 @pytest.mark.parametrize("code", OTHERS)
-def test_nineteen_of_twenty_sentences_of_the_rules_are_said_in_the_language_and_the_rest_is_marked(code: str) -> None:
+def test_nine_of_ten_sentences_of_the_rules_are_said_in_the_language_and_the_rest_is_marked(code: str) -> None:
     asked = sentences()
     with speaking(code):
         english = sorted(s for s in asked if 'lang="en"' in said_markup(s))
-        assert len(english) <= len(asked) // 20, english
+        assert len(english) <= len(asked) // 10, english
         for sentence in english:
             assert said(sentence) == sentence
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_a_sentence_is_said_wholly_in_the_language_or_wholly_in_english(code: str) -> None:
+    english = re.compile(r"\b(the|whether|recorded|from|found|first|detected|not|of|which|until|cannot|told|read)\b")
+    with speaking(code):
+        for sentence in sentences():
+            told = said(sentence)
+            assert told == sentence or not english.search(told), (sentence, told)
 
 
 @pytest.mark.parametrize("code", OTHERS)
