@@ -90,10 +90,12 @@ def test_the_task_is_done_with_the_keys_that_the_table_names(
     page.wait_for_url("**/s/**")
     if at_preview:
         page.goto(f"{page.url}plan")
+    before = page.url
     for key in keys:
         page.keyboard.press(key)
+    if "Enter" in keys:
+        page.wait_for_url(lambda url: url != before)
     page.wait_for_load_state()
-    page.wait_for_timeout(400 if "Enter" in keys else 0)
     try:
         assert done(page)
     finally:
