@@ -360,7 +360,9 @@ def damaged_answers(draw):
     how = draw(st.sampled_from(["delete", "retype", "truncate", "unit"]))
     hurt, path = _damage(resource, draw, how)
     assume(path[-1] != "value" or how != "retype")  # another number is another report
-    quantity = next((c["valueQuantity"] for c in resource.get("component", []) if "valueQuantity" in c), {})
+    quantity = resource
+    for key in path[:-1]:
+        quantity = quantity[key]
     assume(how != "unit" or {"unit", "code"} <= quantity.keys())  # the one and only unit swapped is another report
     assume(
         how != "delete" or len(path) > 2 or path[0] not in ("component", "note")

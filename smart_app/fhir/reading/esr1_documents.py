@@ -79,7 +79,9 @@ def read_document(
         else Standing.PROVISIONAL
         if provisional
         else Standing.FINAL,
-        findings=reading.findings if reading is not None else (),
+        findings=tuple(
+            sorted(reading.findings, key=lambda f: f.protein_change or f.dna_change or f.kind.value) if reading else ()
+        ),
         uninformative=bool(reading and reading.uninformative),
         laboratory=next((t for p in items(document.get("author")) if (t := text(p.get("display")))), None)
         or text(obj(document.get("custodian")).get("display")),
