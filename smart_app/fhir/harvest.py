@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import ParamSpec, TypeVar
 
-from smart_app.errors import FhirError
+from smart_app.errors import AppError, FhirError
 from smart_app.fhir.attachments import Form, with_forms
 from smart_app.fhir.client import Entry, Fan, FhirClient
 from smart_app.fhir.follow import References, follow, open_forms
@@ -20,6 +21,8 @@ BUDGET = 45.0  # seconds for a whole record: a part of it with a receipt is bett
 MAX_ROUNDS = 5  # of members that have members of their own
 _THREADS = 48  # how many requests are under way at once is the plan's to say (``concurrency``), not the threads'
 _REFUSED = ("fhir.refused", "fhir.not_found")
+P = ParamSpec("P")
+T = TypeVar("T")
 Found = list[tuple[list[Entry], SearchRecord]]
 
 
@@ -60,16 +63,23 @@ def harvest(
     capped.end_in(budget)
     found: dict[str, Entry] = {}
     forms: dict[str, Form] = {}
-    with ThreadPoolExecutor(_THREADS) as pool, ThreadPoolExecutor(_THREADS) as wide:
-        asking = _Asking(capped, patient_id, chosen, Offer.of(capabilities), scopes_granted, now.date(), wide)
-        patient = pool.submit(capped.read, "Patient", patient_id)
-        runs = [pool.submit(_run, asking, query) for query in chosen.queries]
-        runs += _follow_all(asking, pool, runs, forms)
-        for run in runs:
-            for entries, record in run.result():
-                _keep(entries, found)
-                receipt.searches.append(record)
-        person = patient.result()
+    offer = Offer.of(capabilities)
+    errors: list[AppError] = []  # in their order: a patient not there, a sign-in that ended or changed
+    try:
+        with ThreadPoolExecutor(_THREADS) as pool, ThreadPoolExecutor(_THREADS) as wide:
+            asking = _Asking(capped, patient_id, chosen, offer, scopes_granted, now.date(), wide)
+            patient = pool.submit(_noted, errors, capped.read, "Patient", patient_id)
+            runs = [pool.submit(_noted, errors, _run, asking, query) for query in chosen.queries]
+            runs += _follow_all(asking, pool, runs, forms)
+            for run in runs:
+                for entries, record in run.result():
+                    _keep(entries, found)
+                    receipt.searches.append(record)
+            person = patient.result()
+    except AppError as error:
+        if errors and errors[0] is not error:  # what went wrong first tells why the others failed, too
+            raise errors[0] from error
+        raise
     if text(person.get("id")) != patient_id:
         raise FhirError("The EHR answered with another patient.", code="fhir.wrong_patient")
     _keep([("", person)], found)
@@ -120,6 +130,14 @@ def _keep(entries: Iterable[Entry], found: dict[str, Entry]) -> None:
     for full_url, resource in entries:
         key = reference_of(resource)
         found.setdefault(key if "/" in key else f"{key}#{len(found)}", (full_url, resource))
+
+
+def _noted(errors: list[AppError], run: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+    try:
+        return run(*args, **more)
+    except AppError as error:
+        errors.append(error)
+        raise
 
 
 def _run(asking: _Asking, query: Query) -> Found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_app.errors import FhirError
+from smart_app.errors import FhirError, LaunchError
 from smart_app.fhir import jsontext
 from smart_app.fhir.client import FhirClient
 from smart_app.fhir.gate import Gate
@@ -516,3 +517,21 @@ def test_however_a_server_cuts_its_pages_the_same_resources_come_once(
         found, record = client_for(fake).search("Observation", {"patient": "p"})
     assert [resource["id"] for _, resource in found] == [ident for page in cut for ident in page]
     assert record.complete
+
+
+def test_a_sign_in_that_ends_during_the_reading_is_told_by_what_went_wrong_first(server: FakeServer) -> None:
+    whole(server)
+    lock, calls = threading.Lock(), [0]
+
+    def bearer(_force: bool) -> str:
+        with lock:
+            calls[0] += 1
+            if calls[0] == 2:  # the first is the CapabilityStatement's
+                raise LaunchError("The renewed sign-in is for another patient.", code="session.other_patient")
+            if calls[0] > 2:
+                raise LaunchError("This session has ended.", code="session.ended")
+        return "token"
+
+    with pytest.raises(LaunchError) as caught:
+        harvest(client_for(server, bearer), "p")
+    assert caught.value.code == "session.other_patient"
