@@ -106,8 +106,6 @@ def _second(
         return Known.NO
     taken = was_taken(new.exposure, day, today, policy)
     begun = all_of(new.advanced, not_after(new.begun, (day, day)), taken)
-    if begun is Known.NO:
-        return Known.NO
     if new.kind in ENDOCRINE - {DrugClass.AI}:
         answers.append(any_of(p.advanced for p in placed if p.kind is DrugClass.AI and p.begun[0] <= day))
     if new.kind in _OTHER_LINE:
@@ -180,17 +178,12 @@ def _open_setting(chart: Chart, placed: tuple[Placed, ...], day: date, policy: P
     unsure = [p for p in placed if p.advanced is Known.UNKNOWN and p.kind in _PAIR and p.begun[0] <= day]
     if not unsure:
         return None
-    sure = {k: [p for p in placed if p.kind is k and p.advanced is Known.YES and p.begun[0] <= day] for k in _PAIR}
-    partners = [p.begun for p in sure[DrugClass.CDK46]]
-
-    def harmless(p: Placed) -> bool:
-        """It ran with the line from its beginning on, whichever way the record meant it."""
-        if p.kind is DrugClass.CDK46 or not partners:
-            return bool(sure[p.kind]) and p.begun[0] >= min(q.begun[1] for q in sure[p.kind])
-        first = min(b[1] for b in partners)
-        return add_days(first, -policy.one_line_days) <= p.begun[0]
-
-    mattering = tuple(p.exposure for p in unsure if not harmless(p))
+    partners = [
+        p.begun[1] for p in placed if p.kind is DrugClass.CDK46 and p.advanced is Known.YES and p.begun[0] <= day
+    ]
+    # an AI that ran with the line from its beginning on matters not, whichever way the record meant it
+    joined = add_days(min(partners), -policy.one_line_days) if partners else date.max
+    mattering = tuple(p.exposure for p in unsure if p.kind is DrugClass.CDK46 or p.begun[0] < joined)
     if not mattering:
         return None
     names = names_of(mattering)

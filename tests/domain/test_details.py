@@ -749,4 +749,11 @@ def test_several_entries_that_name_two_drugs_are_all_told() -> None:
     assert any("(elacestrant?; letrozole or fulvestrant)" in r.sentence for r in answer.reasons)
 
 
+@pytest.mark.parametrize(("days", "answer"), [(87, "inside"), (86, "cannot_tell")])
+def test_a_site_may_take_a_longer_lead_in_for_one_line(days: int, answer: str) -> None:
+    policy = replace(STRICT, one_line_days=days)
+    chart = chart_of(["-ai", "drug letrozole AI 2025-11-15..? ongoing taken"])
+    assert decide(chart, policy, TODAY).window.answer == answer
+
+
 _ = (DiseaseStatus, Progress, Setting, StopReason)
