@@ -36,7 +36,7 @@ from smart_app.web.settings import services
 
 blueprint = Blueprint("progress", __name__)
 # seconds: a search this old is slow; the first page waits no longer; a held answer; an answer to be asked for again
-SLOW, LONGEST, HOLD, BRIEFLY = 0.9, 2.5, 3.0, 0.1
+SLOW, LONGEST, HOLD, BRIEFLY = 1.3, 2.5, 3.0, 0.1
 KEPT = 5.0
 _KEY = "esr1.readings"
 NAMES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -172,6 +173,24 @@ def test_two_launches_never_share_what_is_attested(rooms: Rooms) -> None:
     assert rooms.client.post(f"{other}attest/withdraw", data=form).status_code == 404
     assert rooms.client.post(f"{at}attest/withdraw", data=form).status_code == 403
     assert "HER2 negative" in rooms.page(f"{at}attest")
+
+
+def test_two_tabs_that_attest_at_once_lose_nothing(rooms: Rooms) -> None:
+    rooms.patient(LACKING)
+    at = rooms.launch()
+    token = hidden(rooms.page(f"{at}attest"), "csrf_token")
+    cookie = "; ".join(f"{c.key}={c.value}" for c in rooms.client._cookies.values())  # type: ignore[union-attr]
+    scan = {"scan": ago(9), "no_progression": "yes", **BASIS}
+
+    def tab(kind: str, fields: dict[str, str]) -> int:
+        client = rooms.app.test_client(use_cookies=False)
+        data = {"csrf_token": token, **fields}
+        return client.post(f"{at}attest/{kind}", data=data, headers={"Cookie": cookie}).status_code
+
+    forms = [("receptor", HER2), ("receptor", ER), ("status", scan), ("receptor", HER2)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda form: tab(*form), forms)) == [303] * 4
+    assert rooms.page(f"{at}attest").count('aria-label="Withdraw: ') == 3
 
 
 def test_a_form_from_elsewhere_is_refused(rooms: Rooms) -> None:
