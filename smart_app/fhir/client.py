@@ -279,7 +279,7 @@ def _response(reply: Reply) -> Response:
     body: Any = None
     try:
         words = reply.body.decode("utf-8-sig")
-        body = jsontext.loads(words) if words.strip() else None
+        body = jsontext.loads(words, jsontext.DEEPEST) if words.strip() else None
     except ValueError:
         words = reply.body.decode("utf-8", "replace")
     return Response(reply.status, body if isinstance(body, dict) else None, reply.headers, words, reply.body)

@@ -53,26 +53,28 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def loads(raw: bytes | str) -> Any:
+def loads(raw: bytes | str, deepest: int | None = None) -> Any:
     """Parses JSON; fractions become Decimal with their spelling.
 
-    ValueError for anything that is not JSON, also where it nests too deep.
+    ValueError for anything that is not JSON, also where it nests too deep. ``deepest``: levels that the
+    caller's walkers can take; what a server sends is read with DEEPEST.
     """
     try:
         with _no_collection():
             found = json.loads(raw, parse_float=_number, parse_int=_whole, parse_constant=_no_constant)
-            _check_depth(found)
+            if deepest is not None:
+                _check_depth(found, deepest)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     return found
 
 
-def _check_depth(value: Any) -> None:
+def _check_depth(value: Any, deepest: int) -> None:
     """What can be parsed could still be too deep for whoever walks it; FHIR nests a few dozen levels at the most."""
     level, depth = [value] if type(value) in _NESTING else [], 0
     while level:
         depth += 1
-        if depth > DEEPEST:
+        if depth > deepest:
             raise ValueError("nested too deep")
         below: list[Any] = []
         for one in level:

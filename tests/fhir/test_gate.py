@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from smart_app.errors import FhirError
 from smart_app.fhir import jsontext
+from smart_app.fhir.client import FhirClient
 from smart_app.fhir.gate import Gate
 from smart_app.fhir.publicnet import is_public
 from tests.support.fake_server import Answer, FakeServer, fake_server
@@ -119,7 +120,15 @@ def test_one_origin_that_keeps_failing_holds_up_no_other(server: FakeServer) -> 
 def test_json_is_read_to_a_depth_that_everybody_can_walk(depth: int, lists: bool) -> None:
     raw = ("[" * depth + "]" * depth) if lists else ('{"a":' * depth + "1" + "}" * depth)
     if depth <= jsontext.DEEPEST:
-        assert jsontext.dumps(jsontext.loads(raw)).decode() == raw
+        assert jsontext.dumps(jsontext.loads(raw, jsontext.DEEPEST)).decode() == raw
     else:
         with pytest.raises(ValueError, match="deep"):
-            jsontext.loads(raw)
+            jsontext.loads(raw, jsontext.DEEPEST)
+
+
+def test_a_resource_that_nests_too_deep_makes_its_search_incomplete_and_breaks_nothing(server: FakeServer) -> None:
+    deep = b'{"a":' * 600 + b"1" + b"}" * 600
+    raw = b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Observation","id":"o","x":' + deep + b"}}]}"
+    server.on("/fhir/Observation", Answer(200, raw))
+    found, record = FhirClient(server.base, gate_for(server)).search("Observation", [("patient", "p")])
+    assert (found, record.complete, record.error_code) == ([], False, "fhir.not_json")
