@@ -13,7 +13,7 @@ from tests.writing.support import Json
 
 # the warnings that docs/write-back.md explains
 KNOWN = (
-    "the context of CarePlan appears to be a simple element",
+    "appears to be a simple element, so the context type should be 'element' not 'fhirpath'",
     "Provenance.meta.tag[0]: CodeSystem is unknown",
     "The markdown contains content that appears to be an embedded HTML tag",
 )
