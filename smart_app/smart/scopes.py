@@ -10,6 +10,7 @@ READ = (
     "Observation",
     "DiagnosticReport",
     "DocumentReference",
+    "Binary",
     "Specimen",
     "Condition",
     "Procedure",

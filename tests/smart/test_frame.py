@@ -15,6 +15,7 @@ import pytest
 
 from tests.smart.behaviours import shows
 from tests.smart.ehr import PATIENT, App, Ehr, running
+from tests.support.browsers import playing
 from tests.support.fake_server import Answer, FakeServer, Request, fake_server
 
 pytestmark = pytest.mark.browser
@@ -26,18 +27,15 @@ NAMES = {"p1": "Nora Secretname", "p2": "Olga Othername"}
 def chromium() -> Iterator[Any]:
     if PROGRAM is None:
         pytest.skip("no Chromium on this machine, so no frame is opened: on Debian, apt install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        flags = [
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--test-third-party-cookie-phaseout",
-        ]
-        browser = play.chromium.launch(executable_path=PROGRAM, args=flags)
-        yield browser
-        browser.close()
+    flags = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--test-third-party-cookie-phaseout",
+    ]
+    browser = playing().chromium.launch(executable_path=PROGRAM, args=flags)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

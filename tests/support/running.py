@@ -25,6 +25,7 @@ from smart_app.sandbox.server import Sandbox, create_sandbox
 from smart_app.smart.issuers import load_issuers
 from smart_app.web.app import create_app
 from smart_app.web.settings import Settings
+from tests.support.browsers import playing
 from tests.support.java import free_port
 
 FLAGS = (
@@ -115,11 +116,8 @@ def chromium() -> Iterator[Any]:
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("no Chromium on this machine, so no page is opened: on Debian, apt install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=program, args=list(FLAGS))
-        try:
-            yield browser
-        finally:
-            browser.close()
+    browser = playing().chromium.launch(executable_path=program, args=list(FLAGS))
+    try:
+        yield browser
+    finally:
+        browser.close()

@@ -19,6 +19,7 @@ from smart_app.web.chart import ChartView, PatientBanner
 from smart_app.web.page import timeline_page
 from smart_app.web.settings import Settings
 from smart_app.web.timeline import shown
+from tests.support.browsers import playing
 from tests.web import charts
 
 Render = Callable[..., str]
@@ -110,11 +111,8 @@ def site(app: Flask) -> Iterator[str]:
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("needs Chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
+    browser = playing().chromium.launch(
+        executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    )
+    yield browser
+    browser.close()

@@ -22,6 +22,7 @@ from typing import Any
 from PIL import Image, ImageChops
 from werkzeug.serving import make_server
 
+from tests.support.browsers import playing
 from tests.support.running import FLAGS, app_and_sandbox
 from tests.web import charts
 
@@ -73,13 +74,11 @@ _FONTCONFIG = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 @contextmanager
 def browser(program: str) -> Iterator[Any]:
     """Chromium with one font."""
-    from playwright.sync_api import sync_playwright
-
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+    with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "fonts.conf"
         file.write_text(_FONTCONFIG.format(fonts=FONTS, cache=folder), encoding="utf-8")
         flags = [*FLAGS, "--font-render-hinting=none", "--disable-lcd-text", "--force-color-profile=srgb"]
-        made = play.chromium.launch(
+        made = playing().chromium.launch(
             executable_path=program, args=flags, env={**os.environ, "FONTCONFIG_FILE": str(file)}
         )
         try:

@@ -15,7 +15,7 @@ _LETTERS = {"create": "c", "update": "u"}
 def wanted(statement: Json | None, plan: str | None = None) -> tuple[tuple[str, str], ...]:
     """(type, letters of "crus") that the rungs need at this server, beyond what is read anyway.
 
-    Without a statement: the care plan alone. Answers and messages, and the words of notes, must be read back too.
+    Without a statement: the care plan alone. Answers and messages must be read back too.
     """
     if statement is None:
         return (("CarePlan", "cu"),)
@@ -26,8 +26,6 @@ def wanted(statement: Json | None, plan: str | None = None) -> tuple[tuple[str, 
         if rung.writes and rung.id not in barred and word in offered(statement, rung.resource):
             found[rung.resource] = found.get(rung.resource, "") + rung.access
     made = [(kind, letters) for kind, letters in found.items() if kind in ("CarePlan", "DocumentReference")]
-    if "DocumentReference" in found:
-        made.append(("Binary", "r"))
     return (*made, *((kind, "crs") for kind in ("QuestionnaireResponse", "Communication") if kind in found))
 
 
@@ -46,6 +44,6 @@ def listed(scopes: Iterable[str], plan: str | None = None) -> tuple[tuple[str, s
             found[name] = found.get(name, "") + ("cu" if letters in ("write", "*") else letters)
     made = [("CarePlan", "cu")] if "CarePlan" in found or not found else []
     if "c" in found.get("DocumentReference", ""):
-        made += [("DocumentReference", "c"), ("Binary", "r")]
+        made.append(("DocumentReference", "c"))
     made += [(kind, "crs") for kind in ("QuestionnaireResponse", "Communication") if "c" in found.get(kind, "")]
     return tuple(made) or (("CarePlan", "cu"),)
