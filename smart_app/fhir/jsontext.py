@@ -42,14 +42,17 @@ def _whole(raw: str) -> int | Decimal:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    """Parsing makes many containers and no garbage; the cyclic collector would walk all of them again and again."""
+def no_collection() -> Iterator[None]:
+    """Parsing and reading make many containers and no cycles; the collector would walk all of them again and again."""
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if enabled:
+            if gc.get_freeze_count() == 0:  # what was made is put among the old without a walk over it
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
@@ -60,7 +63,7 @@ def loads(raw: bytes | str, deepest: int | None = None) -> Any:
     caller's walkers can take; what a server sends is read with DEEPEST.
     """
     try:
-        with _no_collection():
+        with no_collection():
             found = json.loads(raw, parse_float=_number, parse_int=_whole, parse_constant=_no_constant)
             if deepest is not None:
                 _check_depth(found, deepest)

@@ -6,6 +6,7 @@ from datetime import tzinfo
 
 from smart_app.codes import Codebook
 from smart_app.domain.facts import Chart, Gap, Part
+from smart_app.fhir.jsontext import no_collection
 from smart_app.fhir.reading.disease import read_disease
 from smart_app.fhir.reading.drugs import read_exposures
 from smart_app.fhir.reading.person import read_person
@@ -18,6 +19,7 @@ from smart_app.fhir.receipt import ALARMING, Receipt
 __all__ = ["gaps_of", "read_chart"]
 
 
+@no_collection()
 def read_chart(
     entries: list[tuple[str, Json]],
     *,

@@ -149,6 +149,8 @@ def _signs(said: list[object]) -> bool:
 
 def _derived(record: Record, observation: Json, summaries: dict[str, list[Json]]) -> tuple[Json, ...]:
     """What a result that stands alone was derived from, or is summed up by: it may hold the date or the specimen."""
+    if "derivedFrom" not in observation and "effectiveDateTime" in observation:
+        return ()
     found = [record.resolve(r, observation) for r in items(observation.get("derivedFrom"))]
     known = tuple(r for r in found if r is not None and r.get("resourceType") == "Observation")
     if known or any(

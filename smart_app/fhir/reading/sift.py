@@ -13,6 +13,7 @@ Entry = tuple[str, Json]
 _PATIENTLESS = frozenset(
     {"Medication", "Practitioner", "PractitionerRole", "Organization", "Location", "Device", "Endpoint", "Binary"}
 )
+_APART = frozenset({None, "Patient", "Appointment"})
 _MAY_LACK_SUBJECT = frozenset({"Specimen", "Appointment"})
 
 
@@ -35,6 +36,15 @@ def _subjects(resource: Json) -> Iterator[Json]:
             actor = obj(participant.get("actor"))
             if "Patient" in (text(actor.get("type")) or text(actor.get("reference")) or ""):
                 yield actor
+
+
+def _is_plain(resource: Json, names: frozenset[str]) -> bool:
+    """One subject, which names the launch's patient outright, and nobody else named."""
+    subject = resource.get("subject")
+    if type(subject) is not dict or "patient" in resource:
+        return False
+    name = subject.get("reference")
+    return type(name) is str and name in names
 
 
 def _is_ours(reference: Json, resource: Json, names: frozenset[str], identifiers: frozenset[tuple[str, str]]) -> bool:
@@ -69,7 +79,9 @@ def sift(
     kept: list[Entry] = []
     for full_url, resource in entries:
         kind = text(resource.get("resourceType"))
-        if kind is None:
+        if kind not in _APART and _is_plain(resource, names):  # the many, at a tenth of the cost
+            kept.append((full_url, resource))
+        elif kind is None:
             receipt.set_aside.append(SetAside("entry.no_type", "does not say what it is", ""))
         elif kind == "Patient":
             if resource.get("id") == patient_id:

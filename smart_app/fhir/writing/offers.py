@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from smart_app.fhir.client import FhirClient
-from smart_app.fhir.reading.record import items, text
+from smart_app.fhir.reading.record import Json, items, text
+
+
+def offered(statement: Json | None, kind: str) -> frozenset[str]:
+    """Interactions that a server's statement lists for a type."""
+    return frozenset(
+        text(i.get("code")) or ""
+        for rest in items((statement or {}).get("rest"))
+        if rest.get("mode") != "client"
+        for resource in items(rest.get("resource"))
+        if resource.get("type") == kind
+        for i in items(resource.get("interaction"))
+    )
+
+
+def is_conditional(statement: Json | None, kind: str) -> bool:
+    """Whether the server promises to create only where nothing matches (``If-None-Exist``)."""
+    return any(
+        resource.get("conditionalCreate") is True
+        for rest in items((statement or {}).get("rest"))
+        if rest.get("mode") != "client"
+        for resource in items(rest.get("resource"))
+        if resource.get("type") == kind
+    )
 
 
 def offers(client: FhirClient, kind: str) -> dict[str, bool]:
     """``create``, ``update`` and ``conditional`` (create); FhirError where the statement cannot be read."""
-    for rest in items(client.capabilities().get("rest")):
-        for resource in items(rest.get("resource")):
-            if resource.get("type") == kind and rest.get("mode") != "client":
-                codes = {text(i.get("code")) for i in items(resource.get("interaction"))}
-                conditional = resource.get("conditionalCreate") is True
-                return {"create": "create" in codes, "update": "update" in codes, "conditional": conditional}
-    return {"create": False, "update": False, "conditional": False}
+    statement = client.capabilities()
+    codes = offered(statement, kind)
+    found = {"create": "create" in codes, "update": "update" in codes}
+    return {**found, "conditional": is_conditional(statement, kind)}

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from smart_app.fhir.plans import choose_plan
 from smart_app.fhir.reading.record import Json
-from smart_app.fhir.writing.ladder.choosing import offered
 from smart_app.fhir.writing.ladder.rungs import rungs, shape_of
+from smart_app.fhir.writing.offers import offered
 
 _LETTERS = {"create": "c", "update": "u"}
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from smart_app.fhir.reading.record import Json, items, text
+from smart_app.fhir.reading.record import Json
 from smart_app.fhir.writing.ladder.rungs import Rung, Shape, rungs
+from smart_app.fhir.writing.offers import offered
 
 _CODES = {"c": "create", "u": "update"}
 _DOES = {"c": "create", "u": "change"}
@@ -53,29 +54,6 @@ class Choice:
     @property
     def passed(self) -> tuple[Step, ...]:
         return tuple(s for s in self.steps if s.why)
-
-
-def offered(statement: Json | None, kind: str) -> frozenset[str]:
-    """Interactions that a server's statement lists for a type."""
-    return frozenset(
-        text(i.get("code")) or ""
-        for rest in items((statement or {}).get("rest"))
-        if rest.get("mode") != "client"
-        for resource in items(rest.get("resource"))
-        if resource.get("type") == kind
-        for i in items(resource.get("interaction"))
-    )
-
-
-def is_conditional(statement: Json | None, kind: str) -> bool:
-    """Whether the server promises to create only where nothing matches (``If-None-Exist``)."""
-    return any(
-        resource.get("conditionalCreate") is True
-        for rest in items((statement or {}).get("rest"))
-        if rest.get("mode") != "client"
-        for resource in items(rest.get("resource"))
-        if resource.get("type") == kind
-    )
 
 
 def choose(now: Situation, ladder: Iterable[Rung] | None = None) -> Choice:

@@ -17,10 +17,10 @@ from smart_app.fhir.reading.record import Json, obj, text
 from smart_app.fhir.writing.compare import lost
 from smart_app.fhir.writing.identity import NUMBER_SYSTEM
 from smart_app.fhir.writing.ladder import communication, note, questionnaire
-from smart_app.fhir.writing.ladder.choosing import is_conditional
 from smart_app.fhir.writing.ladder.content import Content
 from smart_app.fhir.writing.ladder.recall import Standing, look_for, recalled
 from smart_app.fhir.writing.ladder.rungs import Rung, Shape
+from smart_app.fhir.writing.offers import is_conditional
 from smart_app.fhir.writing.protocol import Journal, _issue, _send
 
 BUILDERS: dict[str, Callable[[Content, Shape], Json]] = {

@@ -13,9 +13,9 @@ from smart_app.fhir.reading.record import Json, items, obj, reference_of, text
 from smart_app.fhir.receipt import SearchRecord
 from smart_app.fhir.writing.identity import NUMBER_SYSTEM
 from smart_app.fhir.writing.ladder import communication, note, questionnaire
-from smart_app.fhir.writing.ladder.choosing import offered
 from smart_app.fhir.writing.ladder.memory import HEAD, Memory, parse
 from smart_app.fhir.writing.looking import of_patient
+from smart_app.fhir.writing.offers import offered
 
 KINDS = ("DocumentReference", "QuestionnaireResponse", "Communication")
 NEWEST = 12  # notes of the type ours have, whose words are fetched one by one where the server keeps them apart
