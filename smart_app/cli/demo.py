@@ -100,6 +100,9 @@ def run(arguments: argparse.Namespace) -> int:
         create_server(sandbox, host=HOST, port=arguments.ehr_port, threads=16, ident=None),
     ]
     loaded = _loaded_on(data / "ehr" / "day", day)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # before the address is told: whoever starts us may stop us at once
+        signal.signal(number, lambda *_: stop.set())
     for server in servers:
         threading.Thread(target=server.run, daemon=True).start()
     print(f"Open {ehr_url}/ in a browser and choose a patient. Ctrl-C stops everything.", flush=True)
@@ -107,9 +110,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             f"The patients' dates count from {loaded}, when they were loaded; to renew them: rm -r {data}", flush=True
         )
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     stop.wait()
     for server in servers:
         server.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from html import escape
 
 from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 
@@ -31,11 +32,20 @@ ITEMS = (
 )
 
 
+_PURPOSE = (
+    "The ESR1 surveillance plan as answers, for EHRs that take no care plan and no note from apps. "
+    "The app fills it in and the clinician confirms. It orders nothing and names no drug."
+)
+
+
 def questionnaire() -> Json:
     """The published Questionnaire."""
+    asked = "".join(f"<li>{escape(said, quote=False)}</li>" for _, said, _, _ in ITEMS)
+    div = f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{_PURPOSE}</p><ul>{asked}</ul></div>'
     return {
         "resourceType": "Questionnaire",
         "id": IDENT,
+        "text": {"status": "generated", "div": div},
         "url": URL,
         "version": VERSION,
         "name": "ESR1SurveillancePlan",
@@ -45,8 +55,7 @@ def questionnaire() -> Json:
         "subjectType": ["Patient"],
         "date": "2026-11-21",
         "publisher": "ESR1 SMART app",
-        "description": "The ESR1 surveillance plan as answers, for EHRs that take no care plan and no note from apps. "
-        "The app fills it in and the clinician confirms. It orders nothing and names no drug.",
+        "description": _PURPOSE,
         "item": [
             {"linkId": ident, "text": said, "type": kind, **({"repeats": True} if repeats else {})}
             for ident, said, kind, repeats in ITEMS
