@@ -261,6 +261,8 @@ _FLAGS = {"A": Outcome.DETECTED, "AA": Outcome.DETECTED, "N": Outcome.NOT_DETECT
 
 
 def _flagged(resource: Json) -> Outcome | None:
+    if any(key.startswith("value") for key in resource):  # an answer that cannot be read is an answer
+        return None
     codes = {code for one in items(resource.get("interpretation")) for _, code, _ in codings(one)}
     found = {_FLAGS[code] for code in codes if code in _FLAGS}
     return found.pop() if len(found) == 1 else None

@@ -14,6 +14,7 @@ import secrets
 import zlib
 from collections.abc import Mapping
 from datetime import datetime
+from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -51,6 +52,7 @@ def draft(
     return {
         "resourceType": "Provenance",
         "meta": {"tag": [{"system": TAG_SYSTEM, "code": secrets.token_hex(16)}]},
+        "text": {"status": "generated", "div": _in_words(decision, recorded)},
         "contained": [
             {
                 "resourceType": "Device",
@@ -79,6 +81,15 @@ def draft(
     }
 
 
+def _in_words(decision: Decision, recorded: datetime) -> str:
+    said = (
+        f"The ESR1 SMART app {__version__} made this care plan by the policy {decision.policy_name} "
+        f"{decision.policy_version}; a clinician confirmed it on {recorded.date().isoformat()}. What it rests on "
+        f"is held here (SHA-256 {decision.input_digest}), so that it can be decided again."
+    )
+    return f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{escape(said, quote=False)}</p></div>'
+
+
 def _coded(system: str, code: str) -> Json:
     return {"coding": [{"system": system, "code": code}]}
 
@@ -97,6 +108,7 @@ def aimed(made: Json, plans: list[Json]) -> Json:
     whole = {
         "resourceType": "Provenance",
         "meta": made["meta"],
+        "text": made["text"],
         "contained": made["contained"],
         "target": target,
     } | whole
