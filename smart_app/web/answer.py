@@ -40,7 +40,7 @@ def _draw_box(decision: Decision) -> Box:
         return Box(heading, state, _(_WITH[planned.aligned_to.split(" ")[0]], day=due))
     if planned.redraw:
         state = _("By %(day)s", day=day_words(planned.latest))
-        return Box(heading, state, _("Draw again, as soon as practicable."))
+        return Box(heading, state, _sentence(decision, "draw."))
     return Box(heading, state, _("Best about %(day)s; no scan or visit is booked inside.", day=due))
 
 
@@ -59,6 +59,9 @@ def _review_box(decision: Decision) -> Box:
     if review.answer is ReviewAnswer.RAISED:
         return Box(heading, _("Due"), _("%(named)s. A review, not an order; it names no drug.", named=named))
     state = _("Not due") if review.answer is ReviewAnswer.NOT_RAISED else _("Cannot tell")
+    unread = any(r.code == "review.not_readable" for r in decision.reasons)
+    if unread and review.answer is ReviewAnswer.NOT_RAISED and decision.window.answer is not WindowAnswer.OUTSIDE:
+        state = _("Open the report")  # "not due" in big words would deny what it may hold
     deciding = [r.sentence for r in decision.reasons if r.code.startswith("review.") and r.clause in review.clauses]
     why = said(deciding[0]) if deciding else _sentence(decision, "review.")
     return Box(heading, state, why or _("No qualifying ESR1 mutation in plasma is on record."))

@@ -14,8 +14,8 @@ from werkzeug.test import TestResponse
 
 from smart_app.fhir import jsontext
 from smart_app.sandbox.patients import everybody
-from tests.smart.ehr import KINDS, Clock, without_wire
-from tests.support.fake_server import Answer
+from tests.smart.ehr import Clock, without_wire
+from tests.support.fake_server import SEARCHED, Answer
 from tests.writing.support import PlanServer
 
 TODAY = datetime.now(UTC).date()
@@ -49,7 +49,7 @@ class Rooms:
         """The EHR has this patient of the sandbox, and further resources."""
         person = next(p for p in everybody(TODAY) if p.id == ident)
         found = [*person.resources, *more]
-        for kind in ("Patient", *KINDS):
+        for kind in ("Patient", *SEARCHED):
             if kind == "CarePlan":
                 continue
             same = [r for r in found if r["resourceType"] == kind]

@@ -122,7 +122,8 @@ def test_every_sandbox_patient_shows_the_answer_a_clinician_expects(browser: Any
     answers = boxes(page)
     expect = PEOPLE[ident].expect
     assert answers["Surveillance window"].startswith(WINDOW[expect["window"]])
-    assert answers["Switch review"] == REVIEW[expect["review"]]
+    unread = "Open the report" if ident == "sandbox-pdf-only" else None  # it may hold a positive: never "Not due"
+    assert answers["Switch review"] == (unread or REVIEW[expect["review"]])
     assert (answers["Next draw"] == "No date") is not expect["draw"]
     if expect.get("overdue"):
         assert answers["Next draw"].startswith("Overdue by")

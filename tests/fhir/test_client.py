@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from smart_app.fhir import jsontext
 from smart_app.fhir.client import FhirClient
 from smart_app.fhir.gate import Gate
 from smart_app.fhir.harvest import harvest
+from tests.fhir.wire import bundle, client_for, whole
 from tests.support.fake_server import Answer, FakeServer, Request, fake_server
 
 
@@ -25,25 +26,6 @@ from tests.support.fake_server import Answer, FakeServer, Request, fake_server
 def server() -> Iterator[FakeServer]:
     with fake_server() as fake:
         yield fake
-
-
-def client_for(server: FakeServer, bearer: Callable[[bool], str | None] | None = None) -> FhirClient:
-    gate = Gate(sleep=lambda _seconds: None)
-    gate.allow(server.base)
-    return FhirClient(server.base, gate, bearer)
-
-
-def bundle(*resources: dict[str, Any], following: str | None = None, total: int | None = None) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "resourceType": "Bundle",
-        "type": "searchset",
-        "entry": [{"resource": r} for r in resources],
-    }
-    if following:
-        made["link"] = [{"relation": "next", "url": following}]
-    if total is not None:
-        made["total"] = total
-    return made
 
 
 def observation(ident: str, **more: Any) -> dict[str, Any]:
@@ -354,30 +336,6 @@ def test_digits_survive_reading(server: FakeServer) -> None:
 
 
 # --- the whole record -------------------------------------------------------------------------------------------------
-
-
-SEARCHED = [
-    "Observation",
-    "Condition",
-    "DiagnosticReport",
-    "DocumentReference",
-    "MedicationRequest",
-    "MedicationStatement",
-    "MedicationAdministration",
-    "MedicationDispense",
-    "Procedure",
-    "ServiceRequest",
-    "Appointment",
-    "Encounter",
-    "ImagingStudy",
-    "CarePlan",
-]
-
-
-def whole(server: FakeServer) -> None:
-    server.on("/fhir/Patient/p", Answer(body={"resourceType": "Patient", "id": "p"}))
-    for kind in SEARCHED:
-        server.on(f"/fhir/{kind}", Answer(body=bundle()))
 
 
 def test_a_server_that_demands_a_category_is_asked_by_category(server: FakeServer) -> None:

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from smart_app.fhir.client import FhirClient
 from smart_app.fhir.gate import Gate
-from tests.support.fake_server import Answer, FakeServer
-
-SEARCHED = [
-    "Observation",
-    "Condition",
-    "DiagnosticReport",
-    "DocumentReference",
-    "MedicationRequest",
-    "MedicationStatement",
-    "MedicationAdministration",
-    "MedicationDispense",
-    "Procedure",
-    "ServiceRequest",
-    "Appointment",
-    "Encounter",
-    "ImagingStudy",
-    "CarePlan",
-]
+from tests.support.fake_server import SEARCHED, Answer, FakeServer
 
 
-def client_for(server: FakeServer) -> FhirClient:
+def client_for(server: FakeServer, bearer: Callable[[bool], str | None] | None = None) -> FhirClient:
     gate = Gate(sleep=lambda _seconds: None)
     gate.allow(server.base)
-    return FhirClient(server.base, gate)
+    return FhirClient(server.base, gate, bearer)
 
 
 def bundle(*resources: dict[str, Any], following: str | None = None, total: int | None = None) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from smart_app.smart.issuers import load_issuers
 from smart_app.smart.keys import new_key
 from smart_app.web.app import create_app
 from smart_app.web.settings import Settings
-from tests.support.fake_server import Answer, FakeServer, Request
+from tests.support.fake_server import SEARCHED, Answer, FakeServer, Request
 from tests.support.java import free_port
 
 KEY = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
@@ -67,7 +67,7 @@ class Ehr:
             "/fhir/Practitioner/d1",
             Answer(body={"resourceType": "Practitioner", "id": "d1", "name": [{"text": "Dr Ada"}]}),
         )
-        for kind in KINDS:
+        for kind in SEARCHED:
             fake.on(f"/fhir/{kind}", Answer(body={"resourceType": "Bundle", "type": "searchset", "entry": []}))
 
     def _authorize(self, request: Request) -> Answer:
@@ -104,22 +104,6 @@ PATIENT = {
     "name": [{"family": "Secretname", "given": ["Nora"]}],
     "birthDate": "1960-01-01",
 }
-KINDS = [
-    "Observation",
-    "Condition",
-    "DiagnosticReport",
-    "DocumentReference",
-    "MedicationRequest",
-    "MedicationStatement",
-    "MedicationAdministration",
-    "MedicationDispense",
-    "Procedure",
-    "ServiceRequest",
-    "Appointment",
-    "Encounter",
-    "ImagingStudy",
-    "CarePlan",
-]
 
 
 class App:

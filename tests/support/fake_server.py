@@ -12,6 +12,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+# the types that the app searches where a server has them all
+SEARCHED = [
+    "Observation",
+    "Condition",
+    "DiagnosticReport",
+    "DocumentReference",
+    "MedicationRequest",
+    "MedicationStatement",
+    "MedicationAdministration",
+    "MedicationDispense",
+    "Procedure",
+    "ServiceRequest",
+    "Appointment",
+    "Encounter",
+    "ImagingStudy",
+    "CarePlan",
+]
+
 
 @dataclass(frozen=True)
 class Request:

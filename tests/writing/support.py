@@ -17,8 +17,7 @@ from smart_app.fhir.receipt import Receipt
 from smart_app.fhir.writing.careplan import PlanContext, build_plan
 from smart_app.policies import load_policy
 from smart_app.sandbox.patients import everybody
-from tests.smart.ehr import KINDS as INDEXED
-from tests.support.fake_server import Answer, FakeServer, Request
+from tests.support.fake_server import SEARCHED, Answer, FakeServer, Request
 
 DAY = date(2026, 11, 21)
 ZONE = UTC
@@ -40,7 +39,7 @@ def plan_of(ident: str, **more: Any) -> Json:
     return build_plan(decision, context)
 
 
-KINDS = [kind for kind in INDEXED if kind != "CarePlan"]
+KINDS = [kind for kind in SEARCHED if kind != "CarePlan"]
 READ = [{"type": k, "interaction": [{"code": "read"}, {"code": "search-type"}]} for k in ("Patient", *KINDS)]
 PATIENT = "sandbox-first-positive"
 PLAN = plan_of(PATIENT)
