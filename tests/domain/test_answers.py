@@ -6,11 +6,15 @@ committed.
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
-from tests.spec.render_rules import TARGET, base, full_answer, read_answers, rendered, rows, title
+from smart_app.domain import decide
+from smart_app.domain.facts import Chart
+from tests.spec.render_rules import POLICY, TARGET, TODAY, base, full_answer, read_answers, rendered, rows, title
+from tests.support.rule_charts import POLICIES, chart_of, day
 
 SAID = read_answers()
 
@@ -22,6 +26,17 @@ def test_the_app_says_of_the_unchanged_patient_what_was_read_and_agreed() -> Non
 @pytest.mark.parametrize("row", rows(), ids=title)
 def test_the_app_says_word_for_word_what_was_read_and_agreed(row: dict[str, Any]) -> None:
     assert full_answer(row) == SAID[title(row)]
+
+
+def backwards(chart: Chart) -> Chart:
+    parts = {f.name: getattr(chart, f.name) for f in fields(chart)}
+    return replace(chart, **{name: part[::-1] for name, part in parts.items() if isinstance(part, tuple)})
+
+
+@pytest.mark.parametrize("row", rows(), ids=title)
+def test_the_same_facts_in_the_opposite_order_have_the_same_answer(row: dict[str, Any]) -> None:
+    chart, policy, today = chart_of(row["chart"]), POLICIES[row.get("policy", POLICY)], day(row.get("today", TODAY))
+    assert decide(backwards(chart), policy, today) == decide(chart, policy, today)
 
 
 def test_every_row_has_its_answer_and_no_answer_is_left_over() -> None:

@@ -6,14 +6,15 @@ one process can try every mutant of a module in turn: the same tests, called as 
 function, the last ones that killed something first. Hypothesis tests are left out (a mutant they alone would kill
 counts as a survivor).
 
-Without modules named, the score is written into docs/mutation.md with every survivor; the reason of each stands in
-``reasons.toml``, and a reason that fits no survivor is an error. Exit code 1 below 95 %.
+Without modules named, every mutant is tried in one run and the score is written into docs/mutation.md with every
+survivor. Why each survives stands in ``reasons.toml``; a survivor without a reason and a reason that fits no survivor
+are errors. Exit code 1 then, and below 95 %.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
+import importlib.metadata
 import json
 import os
 import re
@@ -22,9 +23,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -144,17 +147,12 @@ def reaching(tests: list[Check]) -> dict[str, list[Check]]:
     return found
 
 
-def survivors(module: str, only: set[str]) -> tuple[int, list[Survivor]]:
-    """The number of mutants of a module, and those that no test kills; of ``only``, where it names any.
-
-    What killed one is tried first on the next.
-    """
+def survivors(module: str) -> tuple[int, list[Survivor]]:
+    """The number of mutants of a module, and those that no test kills. What killed one is tried first on the next."""
     names = mutate(module)
     by_function = reaching(checks())
     found = []
     for name in names:
-        if only and name not in only:
-            continue
         tests = by_function.get(name.partition("__mutmut_")[0], [])
         os.environ["MUTANT_UNDER_TEST"] = f"smart_app.domain.{module}.{name}"
         failing = next((n for n, check in enumerate(tests) if not passes(check)), None)
@@ -188,40 +186,33 @@ def _body(source: str, name: str) -> list[str]:
     return body
 
 
-def of_module(module: str, only: set[str]) -> int:
+def of_module(module: str) -> int:
     """One module in a process of its own: the others run as they are. Prints JSON."""
     sys.path.insert(0, str(Path.cwd()))
     signal.signal(signal.SIGPROF, _late)
-    number, left = survivors(module, only)
+    number, left = survivors(module)
     print(json.dumps([number, [asdict(s) for s in left]]))
     return 0
 
 
-def _tried(path: Path, kept: Path) -> tuple[int, list[Survivor]]:
-    """A module's mutants and survivors. Of a module that is as it was, only the survivors of the last time are tried
-    again: tests are added and not taken away. ``rm -r .mutation`` starts anew."""
+def _tried(path: Path) -> tuple[int, list[Survivor]]:
+    """A module's mutants and survivors; the copy's source is then as it was."""
     source = path.read_text("utf-8")
-    digest = hashlib.sha256(source.encode()).hexdigest()
-    last = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
-    number, listed = last.get("tried", (0, []))
-    if last.get("source") != digest or listed:
-        names = [s["name"] for s in listed] if last.get("source") == digest else []
-        command = [sys.executable, "mutants.py", "--module", path.stem, *names]
-        ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        path.write_text(source, "utf-8")
-        number, listed = json.loads(ran.stdout)
-        kept.parent.mkdir(exist_ok=True)
-        kept.write_text(json.dumps({"source": digest, "tried": [number, listed]}), "utf-8")
+    command = [sys.executable, "mutants.py", "--module", path.stem]
+    ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    path.write_text(source, "utf-8")
+    number, listed = json.loads(ran.stdout)
     return number, [Survivor(**{**s, "diff": tuple(s["diff"])}) for s in listed]
 
 
 def in_copy(root: Path, names: list[str]) -> int:
     alive: list[Survivor] = []
     counts: dict[str, tuple[int, int]] = {}
+    began = time.monotonic()
     for path in sorted(DOMAIN.glob("*.py")):
         if names and path.stem not in names:
             continue
-        number, left = _tried(path, root / ".mutation" / f"{path.stem}.json")
+        number, left = _tried(path)
         counts[path.stem] = number, len(left)
         alive += left
         print(f"{path.stem}: {number} mutants, {len(left)} survive", flush=True)
@@ -233,21 +224,24 @@ def in_copy(root: Path, names: list[str]) -> int:
     if names:
         return 0
     reasons = tomllib.loads((root / "tests/mutation/reasons.toml").read_text("utf-8"))["reason"]
-    (root / "docs/mutation.md").write_text(report(counts, alive, reasons), "utf-8")
-    stale = [r["pattern"] for r in reasons if not any(re.search(r["pattern"], s.key) for s in alive)]
-    for pattern in stale:
-        print(f"A reason without a survivor: {pattern}", file=sys.stderr)
-    return 1 if stale or score < ENOUGH else 0
+    (root / "docs/mutation.md").write_text(report(counts, alive, reasons, time.monotonic() - began), "utf-8")
+    unfit = [f"No reason for: {s.key}" for s in alive if _why(s, reasons) is None]
+    patterns = [r["pattern"] for r in reasons if not any(re.search(r["pattern"], s.key) for s in alive)]
+    unfit += [f"A reason without a survivor: {pattern}" for pattern in patterns]
+    print("\n".join(unfit), file=sys.stderr)
+    return 1 if unfit or score < ENOUGH else 0
 
 
-def report(counts: dict[str, tuple[int, int]], alive: list[Survivor], reasons: list[dict[str, str]]) -> str:
+def _why(survivor: Survivor, reasons: list[dict[str, str]]) -> str | None:
+    return next((r["why"] for r in reasons if re.search(r["pattern"], survivor.key)), None)
+
+
+def report(
+    counts: dict[str, tuple[int, int]], alive: list[Survivor], reasons: list[dict[str, str]], seconds: float
+) -> str:
     """docs/mutation.md."""
     total, left = (sum(column) for column in zip(*counts.values(), strict=True))
-
-    def why(survivor: Survivor) -> str:
-        found = (r["why"] for r in reasons if re.search(r["pattern"], survivor.key))
-        return next(found, "not looked at yet")
-
+    today, version = datetime.now(UTC), importlib.metadata.version("mutmut")
     lines = [
         "# Mutation testing of the decisions",
         "",
@@ -257,6 +251,9 @@ def report(counts: dict[str, tuple[int, int]], alive: list[Survivor], reasons: l
         "",
         f"**{total:,} mutants, {left} survive: {100 * (total - left) / total:.1f} % killed** (at least {ENOUGH:.0f} %",
         "is asked for).",
+        "",
+        f"Every mutant of every module was tried in one run of {seconds / 60:.0f} minutes on {today:%-d %B %Y}, with",
+        f"mutmut {version}. What was changed since is not in it.",
         "",
         "| module | mutants | survive |",
         "|---|---|---|",
@@ -269,14 +266,14 @@ def report(counts: dict[str, tuple[int, int]], alive: list[Survivor], reasons: l
         lines += [f"### {module}", "", "| function | was | became | why it survives |", "|---|---|---|---|"]
         for s in (s for s in alive if s.module == module):
             was, became = (f"`{d.replace('|', chr(92) + '|')}`" if d else "" for d in s.diff)
-            lines.append(f"| {s.function} | {was} | {became} | {why(s)} |")
+            lines.append(f"| {s.function} | {was} | {became} | {_why(s, reasons) or 'not judged'} |")
         lines.append("")
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--module"]:
-        sys.exit(of_module(sys.argv[2], set(sys.argv[3:])))
+        sys.exit(of_module(sys.argv[2]))
     if sys.argv[1:2] == ["--in-copy"]:
         sys.exit(in_copy(Path(sys.argv[2]), sys.argv[3:]))
     sys.exit(main(sys.argv[1:]))
