@@ -96,7 +96,7 @@ def _headline(
     finding = _finding_words(review)
     if review.answer is ReviewAnswer.RAISED:
         return f"{finding}: switch review due."
-    waiting = _waiting(reviews, draws if planned is None else ())
+    waiting = _waiting(reviews, draws)
     if window.answer is WindowAnswer.OUTSIDE:
         tail = f"; {finding}: {_why_no_flag(review, reviews)}." if finding else ""
         return _joined(f"Outside the window: {_first(found, Known.NO)}", tail) + waiting
@@ -152,5 +152,4 @@ def _finding_words(review: SwitchReview) -> str:
     for finding in review.findings:
         first.setdefault(label(finding), amount(finding))
     named = listed([f"{v}{first[v]}" for v in review.variants])
-    on = f" {review.first_shown}" if review.first_shown else ""
-    return f"ESR1 {named.removeprefix('ESR1 ')} first detected{on}"
+    return f"ESR1 {named.removeprefix('ESR1 ')} first detected {review.first_shown}"

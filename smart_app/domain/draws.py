@@ -98,7 +98,7 @@ def next_draw(
     if last is not None and last.standing is Standing.PROVISIONAL and _positive(last, policy):
         what = listed(sorted({label(f) for f in last.findings if qualifies(f, policy)}) or ["mutation"])
         words = (
-            f"ESR1 {what.removeprefix('ESR1 ')}, preliminary: no next draw until the result of {date_words(last.date)} "
+            f"ESR1 {what}, preliminary: no next draw until the result of {date_words(last.date)} "
             "is final; ask if it is late."
         )
         return _none("preliminary", "D10b", words, [last])
@@ -293,10 +293,9 @@ def _as_ordered(chart: Chart, planned: NextDraw | None, today: date) -> NextDraw
     """D5: a draw ordered for a day inside the bounds is the draw that is due."""
     if planned is None:
         return None
-    fitting = (o for o in _booked(chart, today) if o.date is not None and o.date.exact is not None)
-    for order in fitting:
-        day = order.date.first if order.date is not None else today
-        if planned.earliest <= day <= planned.latest:
+    for order in _booked(chart, today):
+        day = order.date.exact if order.date is not None else None
+        if day is not None and planned.earliest <= day <= planned.latest:
             source = order.sources[0] if order.sources else None
             return replace(planned, due=day, aligned_to=f"draw {day.isoformat()}", aligned_source=source)
     return planned

@@ -181,9 +181,7 @@ def _start(line: list[Placed]) -> PartialDate | None:
     """The line's first day, with the record's precision where it stands in the record."""
     first = min(line, key=lambda p: p.begun)
     start = first.exposure.start
-    if start is not None and _ends(start) == first.begun:
-        return start
-    return PartialDate.of(first.begun[0]) if first.begun[0] == first.begun[1] else None
+    return start if start is not None and _ends(start) == first.begun else None
 
 
 def _is_new_line(chart: Chart, line: list[Placed], new: Placed) -> bool:
@@ -213,14 +211,12 @@ def _progressed_between(chart: Chart, line: list[Placed], new: Placed) -> bool:
 def as_line(course: Course) -> Line:
     """For the decision's record and the page."""
     ends = [e.end for e in course.exposures]
-    over = all(e.end is not None or e.ongoing is False for e in course.exposures)
     last = max((e for e in ends if e is not None), key=lambda d: (d.last, d.first), default=None)
-    complete = over and None not in ends
     return Line(
         number=course.number,
         drugs=tuple(dict.fromkeys(e.drug for e in course.exposures)),
         start=str(course.start) if course.start else None,
-        end=str(last) if complete and last else None,
+        end=str(last) if last and None not in ends else None,
         sources=tuple(
             sorted({s for e in course.exposures for s in e.sources}, key=lambda s: (s.reference, s.version or ""))
         ),

@@ -7,7 +7,7 @@ from datetime import date
 from smart_app.domain.dates import add_months
 from smart_app.domain.decision import Modifiers, Reason
 from smart_app.domain.facts import Chart, DrugClass, Exposure, Extent, Known, Part, Sources
-from smart_app.domain.lines import Placed, line_start
+from smart_app.domain.lines import Placed
 from smart_app.domain.policy import Policy
 from smart_app.domain.presence import last_taken
 from smart_app.domain.reasons import merged, missing_parts
@@ -100,7 +100,7 @@ def _six_months(placed: tuple[Placed, ...], today: date, policy: Policy, reasons
     ais = tuple(p for p in placed if p.kind is DrugClass.AI and p.advanced is not Known.NO and p.begun[0] <= today)
     certain = [p.begun[1] for p in ais if p.advanced is Known.YES]
     taken = last_taken([p.exposure for p in ais], today, today, policy)
-    if line_start(ais, today) is None or taken.possible is None:
+    if taken.possible is None:
         return Known.UNKNOWN
     if certain and taken.certain is not None and add_months(min(certain), 6) <= taken.certain:
         words = (

@@ -77,10 +77,9 @@ def _by_trace(exposure: Exposure, day: date, begun: bool, policy: Policy) -> Tak
     trace = exposure.last_seen or exposure.start
     if trace is None or not begun:
         return Taken(None, day, not proven)
-    if trace.first >= day or (exposure.covered_until is not None and exposure.covered_until.first >= day):
-        return Taken(day, day)
     fresh = max(policy.order_days if Proof.ORDERED in exposure.proofs else 0, policy.supply_days if proven else 0)
-    if add_days(trace.first, fresh) >= day:
+    supplied = exposure.covered_until is not None and exposure.covered_until.first >= day
+    if supplied or add_days(trace.first, fresh) >= day:
         return Taken(day, day)
     return Taken(trace.first if proven else None, day, not proven)
 

@@ -30,7 +30,7 @@ def switch_review(
     policy: Policy,
     inside: AtCollection,
     *,
-    next_line: bool = False,
+    next_line: bool,
 ) -> Answer:
     """The answer and every reason: an ESR1 finding that raises no flag always says why.
 

@@ -18,7 +18,7 @@ from smart_app.domain.facts import (
 )
 from smart_app.domain.lines import advanced_since, is_advanced
 from smart_app.domain.logic import span
-from smart_app.domain.reasons import JUDGEMENT, TRIAL, Clause, merged, missing_parts, not_found
+from smart_app.domain.reasons import JUDGEMENT, TRIAL, Clause, merged, missing_parts, not_found, order_of
 from smart_app.domain.wording import date_words, day_words
 
 _JOIN = timedelta(days=90)
@@ -52,7 +52,7 @@ def disease(chart: Chart) -> Clause:
         others = [d for d in chart.diagnoses if not d.breast and d.active is not False]
         notices = tuple(
             Reason("window.disease.other_cancer", "W1", f"Another cancer is on record: {d.text}.", d.sources)
-            for d in sorted(others, key=lambda d: d.text)
+            for d in sorted(others, key=lambda d: (d.text, order_of(d.sources)))
         )
         return Clause("W1", Known.YES, (reason, *notices))
     early = [s for s in chart.spread if s.extent is Extent.EARLY]
