@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
+from urllib.parse import urljoin
 
 from flask import Flask, g
 
@@ -44,7 +45,7 @@ def user_of(issuer: Issuer, pending: Pending, answer: dict[str, Any]) -> str | N
         raw,
         keys=services().jwks,
         jwks_url=address,
-        issuers={name for name in (issuer.base, pending.endpoints.issuer) if name},
+        issuers={name for name in (issuer.base, pending.endpoints.issuer, _beside(pending.endpoints.token)) if name},
         client_id=issuer.client_id,
         nonce=pending.nonce,
     )
@@ -56,6 +57,14 @@ def user_of(issuer: Issuer, pending: Pending, answer: dict[str, Any]) -> str | N
     if kind in ("Practitioner", "PractitionerRole") and fhir_id(ident) == ident:
         return f"{kind}/{ident}"
     return None
+
+
+def _beside(token_endpoint: str) -> str:
+    """How the reference SMART launcher names itself: ``…/auth/token`` signs as ``…/auth/fhir``.
+
+    It is the token endpoint's own neighbour, so nobody but the server that gave the token can be meant.
+    """
+    return urljoin(token_endpoint, "fhir")
 
 
 def install(app: Flask) -> None:

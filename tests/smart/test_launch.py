@@ -265,6 +265,15 @@ def test_an_id_token_with_a_wrong_claim_opens_nothing(app: App, ehr: Ehr, claims
 
 
 @shows(41)
+def test_an_id_token_may_name_its_issuer_as_the_reference_launcher_does(app: App, ehr: Ehr) -> None:
+    ehr.claims = {"iss": f"{ehr.base}/auth/fhir"}  # beside its token endpoint …/auth/token
+    assert "Dr Ada" in app.get(app.launched(ehr)).text
+    for other in (f"{ehr.base}/auth", f"{ehr.base}/auth/fhirs", f"{ehr.base}/auth/token", f"{ehr.base}/other/fhir"):
+        ehr.claims = {"iss": other}
+        assert "id_token.invalid" in app.back(app.begin(ehr)).text
+
+
+@shows(41)
 def test_an_id_token_signed_by_another_key_or_with_another_algorithm_opens_nothing(app: App, ehr: Ehr) -> None:
     ehr.signing_key = OTHER
     assert "id_token.invalid" in app.back(app.begin(ehr)).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,6 +45,16 @@ def test_of_many_takers_one_gets_it_and_of_many_adders_one_wins(tmp_path: Path) 
         added = list(pool.map(lambda n: stores[n % 4].add("lock", "k", {}, 60), range(32)))
     assert len([t for t in taken if t is not None]) == 1
     assert added.count(True) == 1
+
+
+def test_threads_that_come_and_go_use_up_no_file_descriptors(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    kept.put("token", "k", {"a": 1}, 60)
+    for _ in range(40):
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(lambda _: kept.get("token", "k"), range(4))) == [{"a": 1}] * 4
+    opened = [os.path.realpath(f) for f in Path("/proc/self/fd").iterdir()]
+    assert len([f for f in opened if f.startswith(str(tmp_path))]) < 12
 
 
 def test_a_record_sealed_with_a_lost_key_is_as_good_as_gone(tmp_path: Path) -> None:
