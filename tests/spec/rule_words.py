@@ -101,6 +101,7 @@ _NAMED = {
     "vaf": "fraction {}",
     "limit": "limit {}",
     "covers": "assay covers {}",
+    "percent": "{} %",
     "method": "by {}",
     "score": "IHC {}",
     "specimen": "specimen {}",
@@ -141,7 +142,8 @@ def line_words(line: str) -> str:
         name = {"extent": "stage:", "status": "disease:", "ldh": "LDH"}.get(what, what)
         return f"{name} {w[0].replace('_', ' ')}, {_day(w[1])}"
     if what in ("decided", "withdrawn"):
-        return f"{what} {_day(w[0])}: {w[1]}"
+        named = "variant not said" if w[1] == "-" else w[1]
+        return ", ".join([f"{what} {_day(w[0])}: {named}", *(word.replace("-", " ") for word in w[2:])])
     if what == "gap":
         return f"*not read completely: {' '.join(w)}*"
     if what == "unclear":

@@ -129,6 +129,7 @@ def chart_of(edits: list[str]) -> f.Chart:
                     f.Marker(what),
                     f.ReceptorStatus(status),
                     low="low" in o,
+                    percent=Decimal(o["percent"]) if "percent" in o else None,
                     method=o.get("method"),
                     score=o.get("score"),
                     biopsy=f.Biopsy(biopsy),
@@ -155,7 +156,8 @@ def chart_of(edits: list[str]) -> f.Chart:
         elif what == "decided":
             add("reviews", f.ReviewDecision(PartialDate.parse(w[0]), tuple(w[1].split(","))))
         elif what == "withdrawn":
-            add("withdrawn", f.WithdrawnResult(_date(w[0]), "corrected", (f.Finding(w[1]),)))
+            found = () if w[1] == "-" else (f.Finding(w[1]),)
+            add("withdrawn", f.WithdrawnResult(_date(w[0]), (*w[2:], "corrected")[0], found))
         elif what == "unclear":
             add("unclear_drugs", line.removeprefix("unclear "))
         elif what == "gap":
