@@ -46,6 +46,7 @@ TESTS = (
     "covers",
     "attested",
     "attested_fields",
+    "attested_words",
 )
 ENOUGH = 95.0
 SECONDS = 20  # of CPU: a mutant that runs longer is killed
