@@ -25,6 +25,7 @@ from smart_app.domain.facts import (
     Finding,
     Gap,
     Kind,
+    Known,
     Marker,
     Outcome,
     Part,
@@ -38,7 +39,9 @@ from smart_app.domain.facts import (
     Spread,
     StopReason,
 )
+from smart_app.domain.lines import place
 from smart_app.domain.reasons import JUDGEMENT
+from smart_app.domain.window import clauses
 from tests.support.rule_charts import STRICT, chart_of
 
 P = PartialDate.parse
@@ -213,6 +216,12 @@ def test_an_attested_scan_answers_the_clause_in_one_reason() -> None:
 )
 def test_an_attested_scan_counts_from_its_day_for_the_policys_three_months(day: str, answer: str) -> None:
     assert decide(calm(day), STRICT, TODAY).window.answer == answer
+
+
+def test_the_nine_clauses_hold_with_what_was_attested_of_the_line_and_of_the_scan() -> None:
+    for chart in (attested_line(), calm("2026-10-15")):
+        found = clauses(chart, place(chart), TODAY, STRICT)
+        assert [(c.name, c.answer) for c in found] == [(f"W{n}", Known.YES) for n in range(1, 10)]
 
 
 # --- which attested facts the first sentence names --------------------------------------------------------------------

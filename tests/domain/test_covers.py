@@ -18,6 +18,7 @@ from smart_app.domain.variants import looked_for
         ("p.E380Q", ("codons 536-538", "codon 463"), False),
         ("p.L536_D538del", ("codons 536-538",), True),
         ("p.L536_L539del", ("codons 536-538",), False),
+        ("p.K529_L536del", ("codons 536-538",), False),
         ("ESR1 mutation", ("codons 536-538",), False),
     ],
 )
