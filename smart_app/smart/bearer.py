@@ -80,7 +80,7 @@ class Tokens:
             lives = not refused and (token["expires"] is None or token["expires"] > self.clock())
             if not refused and token["renew"] is not None and token["renew"] > self.clock():
                 return token  # another request found just now that it cannot be renewed yet
-            if not token["refresh"]:
+            if not token["refresh"] or (not lives and token.get("paused", 0.0) > self.clock()):
                 if lives:
                     return token
                 raise _expired()
@@ -89,14 +89,14 @@ class Tokens:
             try:
                 answer = token_request(launch.issuer, endpoints, self.gate, form)
             except LaunchError as error:
-                if not lives:
-                    raise LaunchError("The EHR's sign-in could not be renewed.", code="session.expired") from error
-                if error.code.startswith(_LASTING):
-                    token["renew"] = self.clock() + _AGAIN
-                else:
+                if not error.code.startswith(_LASTING):
                     token["refresh"] = None  # refused: the token is used until it ends, and then launch again
+                else:  # a page's other searches wait for this one; none of them tries it all over again
+                    token["renew" if lives else "paused"] = self.clock() + _AGAIN
                 self._keep(launch, token)
-                return token
+                if lives:
+                    return token
+                raise LaunchError("The EHR's sign-in could not be renewed.", code="session.expired") from error
             self._check_context(launch, answer)
             return self._keep(launch, as_stored(answer, endpoints, self.clock(), token))
 

@@ -232,6 +232,26 @@ def test_a_refused_renewal_leaves_the_token_its_last_minute_and_then_asks_to_lau
 
 
 @shows(46)
+@pytest.mark.parametrize("refused", [Answer(403, {"error": "invalid_grant"}), Answer(500), Answer(drop=True)])
+def test_a_renewal_that_failed_is_not_tried_again_by_each_search_of_a_page(
+    ehr: Ehr, tmp_path: Path, refused: Answer
+) -> None:
+    clock = Clock()
+    for app in running(ehr, tmp_path, clock=clock):
+        rotating = Rotating(ehr)
+        address = app.launched(ehr)
+        rotating.refuse = refused
+        clock.ahead += 700
+        for _ in range(2):
+            assert "session.expired" in app.get(address).text
+        assert len(ehr.fake.asked("/token")) == 2  # the code's, and one renewal
+        rotating.refuse = None
+        clock.ahead += 20
+        found = app.get(address)  # only a network that was lost may come back
+        assert ("session.expired" in found.text) == (refused.status == 403)
+
+
+@shows(46)
 @pytest.mark.parametrize("lifetime", [None, 0, -1, "3600", "soon", "1e999", 2.5])
 def test_any_lifetime_or_none_opens_the_chart(app: App, ehr: Ehr, lifetime: Any) -> None:
     ehr.token.pop("expires_in")
