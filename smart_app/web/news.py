@@ -6,9 +6,10 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from smart_app.domain.dates import PartialDate
 from smart_app.fhir.reading.record import Json, obj, text, when
 from smart_app.web.chart import ChartView
-from smart_app.web.i18n import N_, _, day_words
+from smart_app.web.i18n import N_, _, date_words
 from smart_app.web.rows import Row
 
 NEWS = 6
@@ -29,8 +30,9 @@ class News:
 
 def since_draw(view: ChartView, rows: Sequence[Row]) -> News | None:
     """What is dated after the last draw: what the reader has not thought of at that time."""
-    days = [d.date.last for d in view.chart.draws if d.date is not None and d.date.last <= view.today]
-    return _news(rows, max(days), view.today, N_("Since the last draw (%(day)s)")) if days else None
+    days = [d.date for d in view.chart.draws if d.date is not None and d.date.last <= view.today]
+    last = max(days, key=lambda day: day.last, default=None)
+    return _news(rows, last, view.today, N_("Since the last draw (%(day)s)")) if last is not None else None
 
 
 def since_plan(view: ChartView, stored: Json | None, rows: Sequence[Row]) -> News | None:
@@ -43,7 +45,7 @@ def since_plan(view: ChartView, stored: Json | None, rows: Sequence[Row]) -> New
     late = {
         ref for ref, one in view.resources.items() if _after(text(obj(one.get("meta")).get("lastUpdated")), instant)
     }
-    news = _news(rows, written.exact, view.today, N_("Since the plan was last written (%(day)s)"), late)
+    news = _news(rows, written, view.today, N_("Since the plan was last written (%(day)s)"), late)
     then = text(stored.get("description")) or ""
     return replace(news, said=then if then != view.decision.headline else "")
 
@@ -61,12 +63,14 @@ def _after(value: str | None, instant: datetime | None) -> bool:
     return found is not None and instant is not None and found > instant
 
 
-def _news(rows: Sequence[Row], day: date, today: date, what: str, late: Set[str] = frozenset()) -> News:
-    """``late``: resources that were entered or changed since, whatever their own date; plans of ours are no news."""
+def _news(rows: Sequence[Row], day: PartialDate, today: date, what: str, late: Set[str] = frozenset()) -> News:
+    """``day``: said with the precision it has. ``late``: resources that were entered or changed since, whatever their
+    own date; plans of ours are no news.
+    """
     fresh = [
         r
         for r in rows
-        if (r.date is not None and day < r.date.first <= today)
+        if (r.date is not None and day.last < r.date.first <= today)
         or any(s.reference in late and not s.reference.startswith("CarePlan/") for s in r.sources)
     ]
-    return News(_(what, day=day_words(day)), fresh[-NEWS:], max(0, len(fresh) - NEWS))
+    return News(_(what, day=date_words(day)), fresh[-NEWS:], max(0, len(fresh) - NEWS))

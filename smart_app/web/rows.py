@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -277,6 +278,11 @@ def as_csv(rows: list[Row]) -> str:
     return out.getvalue()
 
 
+_UNSEEN = re.compile(
+    r"[\W_]*?(?=[=+\-@|%＝＋－＠])"
+)  # nothing but blanks and signs stands before a formula's first one
+
+
 def _harmless(cell: str) -> str:
-    flat = cell.replace("\r", " ").replace("\n", " ").replace("\x00", "")
-    return f"'{flat}" if flat.lstrip()[:1] in ("=", "+", "-", "@", "\t", "|", "%") else flat
+    flat = words.straight(cell).replace("\r", " ").replace("\n", " ").replace("\x00", "")
+    return f"'{flat}" if _UNSEEN.match(flat) else flat

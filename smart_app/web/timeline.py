@@ -47,8 +47,11 @@ def asset(name: str) -> str:
 
 
 def shown(template: str, **model: Any) -> Response:
-    """Rendered; characters that no text can hold (lone surrogates of the record) become question marks."""
-    html = render_template(template, **model)
+    """Rendered; characters that no text can hold (lone surrogates of the record) become question marks.
+
+    Characters that turn the direction of a text are left out.
+    """
+    html = words.straight(render_template(template, **model))
     return Response(html.encode("utf-8", "replace"), content_type="text/html; charset=utf-8")
 
 

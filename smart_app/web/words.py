@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from smart_app.domain.dates import PartialDate
@@ -324,6 +325,17 @@ def sex_words(sex: str | None) -> str:
 def mark_words(mark: str) -> str:
     """How an entry of evidence was checked."""
     return _(MARKS.get(mark, mark))
+
+
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def straight(words: str) -> str:
+    """Without the characters that turn the direction of all that follows, so that no name rewrites the answer.
+
+    The letters of a script know their own direction; ``<bdi>`` keeps each name by itself.
+    """
+    return _TURNS.sub("", words)
 
 
 def shortened(words: str, length: int) -> str:

@@ -69,8 +69,8 @@ def draw(months: int, outcome: str = "not_detected", *found: tuple[str, str], da
     findings = tuple(
         Finding(
             name,
-            vaf=Decimal(amount.lstrip("<")).scaleb(-2),
-            vaf_comparator="<" if "<" in amount else None,
+            vaf=Decimal(amount.lstrip("<>")).scaleb(-2),
+            vaf_comparator=amount[0] if amount[0] in "<>" else None,
             vaf_text=f"{amount} %",
             kind=Kind.SNV,
         )
@@ -98,7 +98,8 @@ def scan(months: int, days: int = 0, **more: Any) -> Visit:
 
 
 def visit(months: int, days: int = 0, **more: Any) -> Visit:
-    return Visit(VisitKind.VISIT, on(months, days), text="Oncology clinic", sources=src("Appointment/v"), **more)
+    kept = {"text": "Oncology clinic", "sources": src("Appointment/v"), **more}
+    return Visit(VisitKind.VISIT, on(months, days), **kept)
 
 
 def base(start: int = -15, **more: Any) -> Chart:

@@ -20,10 +20,13 @@ from smart_app.web.page import timeline_page
 from smart_app.web.settings import Settings
 from smart_app.web.timeline import shown
 from tests.support.browsers import playing
-from tests.web import charts
+from tests.web import charts, hard
 
 Render = Callable[..., str]
 CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+
+
+STATES = {**charts.CHARTS, **hard.HARD}
 
 
 def view_named(name: str) -> ChartView:
@@ -37,7 +40,7 @@ def view_named(name: str) -> ChartView:
     more: dict[str, Any] = {}
     if name == "polyclonal":
         more["launch"] = charts.launch(issuer=charts.issuer(open_server=True), need_patient_banner=False)
-    return charts.view(charts.CHARTS[name](), patient=patients.get(name, plain), **more)
+    return charts.view(STATES[name](), patient=patients.get(name, plain), **more)
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.web import charts
+from tests.web.conftest import STATES as CHARTS
 
 pytestmark = pytest.mark.browser
 AXE = Path(__file__).with_name("axe.min.js").read_text(encoding="utf-8")
-STATES = [f"/see/{name}" for name in charts.CHARTS]
+STATES = [f"/see/{name}" for name in CHARTS]
 PAGES = [*STATES, "/see-receipt/everything", "/see-receipt/hostile", "/see-resource", "/about", "/no-such-page"]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 

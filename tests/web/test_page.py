@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from smart_app.domain.dates import PartialDate
 from smart_app.domain.facts import Chart, Gap, Part
 from smart_app.fhir.receipt import SetAside
 from smart_app.smart.launches import Launch
 from smart_app.web.page import timeline_page
-from tests.web import charts
+from smart_app.web.rows import rows_of
+from tests.web import charts, hard
 from tests.web.charts import base, draw, view
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
@@ -272,3 +274,26 @@ def test_the_sorted_column_is_marked_and_each_heading_is_a_link_without_anything
     assert set(re.findall(r'href="[^"?]*\?([^"#]*)#table"', html)) == {
         f"sort={name}" for name in ("oldest", "newest", "kind", "what", "result", "vaf", "place", "standing")
     }
+
+
+TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def test_no_name_of_the_record_turns_the_direction_of_what_stands_after_it(render) -> None:
+    html = render(view(hard.evil()))
+    assert "{{7*7}}${7*7}%s%(name)sabc" in html.replace("&lt;", "<")
+    assert not set(TURNS) & set(html)
+
+
+@pytest.mark.parametrize("name", list(hard.HARD))
+def test_a_record_that_is_hard_to_show_is_shown_with_every_fact(render, name: str) -> None:
+    seen = view(hard.HARD[name]())
+    html = render(seen)
+    assert "<script>alert" not in html
+    for row in rows_of(seen.chart):
+        assert f'<tr id="{row.id}"' in html
+
+
+def test_the_last_draw_has_the_precision_of_the_record(render) -> None:
+    seen = view(charts.base(draws=(draw(-9), draw(-6, date=PartialDate(2026, 5)))))
+    assert "Since the last draw (May 2026)" in render(seen)

@@ -60,7 +60,22 @@ def test_an_amount_without_unit_is_shown_as_it_stands_and_said_to_be_unused() ->
 @settings(max_examples=80)
 @given(
     st.text(max_size=40)
-    | st.sampled_from(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =cmd|'/c calc'!A0", "\r\n=2", '"=1"'])
+    | st.sampled_from(
+        [
+            "=1+1",
+            "+1",
+            "-1",
+            "@SUM(A1)",
+            "\t=1",
+            " =cmd|'/c calc'!A0",
+            "\r\n=2",
+            '"=1"',
+            "\u200b=1",
+            "\ufeff@x",
+            "＝1+1",
+            "\x1f+1",
+        ]
+    )
 )
 def test_no_cell_of_the_csv_is_a_formula_and_all_come_back(words: str) -> None:
     made = base(
@@ -73,7 +88,8 @@ def test_no_cell_of_the_csv_is_a_formula_and_all_come_back(words: str) -> None:
     for line in table:
         assert len(line) == 9
         for cell in line:
-            assert cell.lstrip()[:1] not in ("=", "+", "-", "@")
+            assert cell.lstrip("\u200b\ufeff\x1f \t")[:1] not in tuple("=+-@＝＋－＠")
+            assert "\u202e" not in cell
 
 
 def test_by_a_column_rows_stand_in_its_order_empty_cells_last_and_each_row_stays() -> None:
