@@ -191,7 +191,7 @@ def _draw(chart: Chart, record: Chart, fact: Draw, report: str, reports: Collect
         return _Outcome(replace(chart, draws=(*chart.draws, replace(fact, sources=(Source(report), *fact.sources)))))
     base = here[0]
     other_day = base.date_basis is DateBasis.COLLECTED and not _meet(span(base.date), span(fact.date))
-    if other_day or {base.specimen, fact.specimen} == {Specimen.PLASMA, Specimen.TISSUE}:
+    if other_day or _other_specimen(base, fact):
         return _gave_way(chart, [base], lambda _: True, draw_words)
     made = replace(
         base,
@@ -211,7 +211,11 @@ def _draw(chart: Chart, record: Chart, fact: Draw, report: str, reports: Collect
 def _one_sample(draw: Draw, fact: Draw) -> bool:
     """The record has a result of that very day and of no other kind of specimen."""
     same_day = draw.date is not None and draw.date.exact is not None and draw.date == fact.date
-    return same_day and {draw.specimen, fact.specimen} != {Specimen.PLASMA, Specimen.TISSUE}
+    return same_day and not _other_specimen(draw, fact)
+
+
+def _other_specimen(a: Draw, b: Draw) -> bool:
+    return Specimen.UNKNOWN not in (a.specimen, b.specimen) and a.specimen is not b.specimen
 
 
 def _result(draw: Draw) -> tuple[Outcome, frozenset[str | None]]:

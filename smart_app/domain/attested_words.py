@@ -73,10 +73,17 @@ def status_words(s: DiseaseStatus) -> str:
     return f"{_PROGRESS[s.status]}{' on the imaging' if s.imaging else ''} of {date_words(s.date)}"
 
 
+_WHERE = {
+    Specimen.PLASMA: " in plasma",
+    Specimen.TISSUE: " in tissue",
+    Specimen.OTHER: " in a fluid that is not blood",
+}
+
+
 def draw_words(d: Draw) -> str:
     found = [label(f) + (f" {percent_words(f.vaf, f.vaf_comparator)}" if f.vaf is not None else "") for f in d.findings]
     named = f" ({listed(found)})" if found else ""
-    where = {Specimen.PLASMA: " in plasma", Specimen.TISSUE: " in tissue"}.get(d.specimen, "")
+    where = _WHERE.get(d.specimen, "")
     return f"{_OUTCOMES[d.outcome]}{named}{where}, {date_words(d.date)}"
 
 

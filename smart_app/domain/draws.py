@@ -10,6 +10,7 @@ from itertools import pairwise
 from smart_app.domain.dates import PartialDate, add_days, add_months
 from smart_app.domain.decision import NextDraw, Reason, ReviewAnswer, SwitchReview, Window, WindowAnswer
 from smart_app.domain.facts import (
+    NOT_BLOOD,
     Chart,
     DateBasis,
     Draw,
@@ -47,15 +48,12 @@ def _unusable(draw: Draw) -> bool:
 def _relevant(chart: Chart, start: Span, today: date) -> list[tuple[PartialDate, Draw]]:
     """The blood draws of this line, oldest first; of one day the usable result last.
 
-    A specimen that is not named counts (judgement: it was a ctDNA test), tissue does not.
+    A specimen that is not named counts (judgement: it was a ctDNA test), tissue and other fluids do not.
     """
     found = [
         (d.date, d)
         for d in chart.draws
-        if d.specimen is not Specimen.TISSUE
-        and d.date is not None
-        and d.date.first <= today
-        and d.date.last >= start[0]
+        if d.specimen not in NOT_BLOOD and d.date is not None and d.date.first <= today and d.date.last >= start[0]
     ]
     found.sort(key=_day)
     if any(a[0].last >= b[0].first for a, b in pairwise(found)):
@@ -324,7 +322,7 @@ def _cautions(chart: Chart, found: list[tuple[PartialDate, Draw]], today: date) 
     if last is not None and last.date_basis in (DateBasis.REPORTED, DateBasis.ISSUED):
         words = f"When the sample was taken is not recorded: {date_words(last.date)} is the day of the report."
         made.append(Reason("draw.date_of_report", "D4", words, last.sources, JUDGEMENT))
-    undated = [d for d in chart.draws if d.date is None and d.specimen is not Specimen.TISSUE]
+    undated = [d for d in chart.draws if d.date is None and d.specimen not in NOT_BLOOD]
     if undated:
         words = "A result without a date is on record; it is not counted here."
         made.append(Reason("draw.undated", "D4", words, merged(*(d.sources for d in undated))))

@@ -58,7 +58,11 @@ class Outcome(StrEnum):
 class Specimen(StrEnum):
     PLASMA = "plasma"
     TISSUE = "tissue"
+    OTHER = "other"  # a fluid that is not blood: cerebrospinal fluid, effusion, urine
     UNKNOWN = "unknown"
+
+
+NOT_BLOOD = (Specimen.TISSUE, Specimen.OTHER)
 
 
 class Standing(StrEnum):

@@ -77,6 +77,9 @@ def judge_finding(
     if draw.specimen is Specimen.TISSUE:
         words = f"{name}: found in tissue; only plasma raises the flag."
         return _no(draw, finding, "not_counted.tissue", "R5", words)
+    if draw.specimen is Specimen.OTHER:
+        words = f"{name}: found in a fluid that is not blood; only plasma raises the flag."
+        return _no(draw, finding, "not_counted.other_fluid", "R5", words)
     standing = tier(finding, policy)
     if standing is Tier.NONE and finding.protein_change is not None:
         return _not_listed(draw, finding, name, policy)

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from datetime import date
 
 from smart_app.domain.decision import Reason, ReviewAnswer, SwitchReview, Window, WindowAnswer
-from smart_app.domain.facts import Chart, Draw, Finding, Known, Outcome, Part, Progress, ReviewDecision, Specimen
+from smart_app.domain.facts import (
+    NOT_BLOOD,
+    Chart,
+    Draw,
+    Finding,
+    Known,
+    Outcome,
+    Part,
+    Progress,
+    ReviewDecision,
+    Specimen,
+)
 from smart_app.domain.judging import AtCollection, Judged, collected, judge_finding, judge_nameless
 from smart_app.domain.logic import Span, any_of, not_after, span
 from smart_app.domain.policy import Policy
@@ -176,7 +187,7 @@ def _since(chart: Chart, found: list[Judged]) -> list[Reason]:
         d
         for d in chart.draws
         if d.outcome is Outcome.NOT_DETECTED
-        and d.specimen is not Specimen.TISSUE
+        and d.specimen not in NOT_BLOOD
         and d.date is not None
         and any(d.date == s.date for s in same)
     ]
@@ -200,8 +211,9 @@ def _missed(draw: Draw, variants: tuple[str, ...]) -> list[str]:
 
 def _later(draw: Draw, variants: tuple[str, ...]) -> Reason:
     missed = _missed(draw, variants)
-    if draw.specimen is Specimen.TISSUE or missed:
-        what = "a tissue test" if draw.specimen is Specimen.TISSUE else f"an assay that does not cover {listed(missed)}"
+    elsewhere = {Specimen.TISSUE: "a tissue test", Specimen.OTHER: "a fluid that is not blood"}.get(draw.specimen)
+    if elsewhere or missed:
+        what = elsewhere or f"an assay that does not cover {listed(missed)}"
         words = f"The result of {date_words(draw.date)} is of {what}: it contradicts nothing."
         return Reason("review.not_covered_since", "R5", words, draw.sources)
     words = f"Not detected since: {date_words(draw.date)}. That does not withdraw the flag."

@@ -20,6 +20,7 @@ from smart_app.domain.facts import (
     Receptor,
     ReceptorStatus,
     Sources,
+    Specimen,
 )
 from smart_app.domain.lines import advanced_since, as_line, courses, is_advanced
 from smart_app.domain.reasons import Clause
@@ -131,7 +132,8 @@ def _draw(draw: Draw, qualifies: Qualifies) -> Json:
         "date_basis": draw.date_basis.value if draw.date_basis else None,
         "known_on": _text(draw.known_on),
         "outcome": draw.outcome.value,
-        "specimen": draw.specimen.value,
+        "specimen": Specimen.UNKNOWN.value if draw.specimen is Specimen.OTHER else draw.specimen.value,
+        "other_fluid": draw.specimen is Specimen.OTHER,
         "standing": draw.standing.value,
         "uninformative": draw.uninformative,
         "findings": [_finding(f, qualifies) for f in draw.findings],

@@ -102,6 +102,7 @@ def _by_date(row: Row) -> tuple[date, date, str]:
 _TESTS = {
     Specimen.PLASMA: (N_("ctDNA draw"), N_("ESR1 in plasma")),
     Specimen.TISSUE: (N_("tissue test"), N_("ESR1 in tissue")),
+    Specimen.OTHER: (N_("ESR1 test"), N_("ESR1 in a fluid that is not blood")),
     Specimen.UNKNOWN: (N_("ESR1 test"), N_("ESR1, specimen not stated")),
 }
 _STATUSES = {

@@ -48,7 +48,12 @@ BASES = {
     DateBasis.REPORTED: N_("date of the report, sample date not recorded"),
     DateBasis.ISSUED: N_("date of release, sample date not recorded"),
 }
-SPECIMENS = {Specimen.PLASMA: N_("plasma"), Specimen.TISSUE: N_("tissue"), Specimen.UNKNOWN: N_("specimen not stated")}
+SPECIMENS = {
+    Specimen.PLASMA: N_("plasma"),
+    Specimen.TISSUE: N_("tissue"),
+    Specimen.OTHER: N_("a fluid that is not blood"),
+    Specimen.UNKNOWN: N_("specimen not stated"),
+}
 PROGRESS = {
     Progress.IMPROVED: N_("improved"),
     Progress.STABLE: N_("stable"),

@@ -132,6 +132,7 @@ def line_words(line: str) -> str:
         return f"{name} ({group.replace('_', ' ')}), {'start unknown' if start == '?' else start}{until}; {said}"
     if what == "draw":
         outcome, day, specimen, *rest = w
+        specimen = "a fluid that is not blood" if specimen == "other" else specimen
         more = ", ".join(_option(o) for o in rest if o != "-")
         return f"result {_day(day)}, {specimen}: **{outcome.replace('_', ' ')}** {more}".rstrip()
     if what in ("er", "pr", "her2"):

@@ -148,7 +148,7 @@ def _assay(name: str | None) -> str | None:
 def _same(one: Told, other: Told) -> bool:
     """The same sample: the same accession, identifier or entry, else the same day and nothing that parts them."""
     a, b = one.draw, other.draw
-    if a.specimen is not b.specimen and {a.specimen, b.specimen} == {Specimen.PLASMA, Specimen.TISSUE}:
+    if a.specimen is not b.specimen and Specimen.UNKNOWN not in (a.specimen, b.specimen):
         return False
     refs = {s.reference for s in a.sources}.intersection([s.reference for s in b.sources])
     if refs and any(r.startswith("Observation/") for r in refs) and not (_two_specimens(a, b)):

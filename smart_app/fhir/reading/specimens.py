@@ -30,6 +30,20 @@ _TISSUE_NAME = re.compile(
     re.I,
 )
 _LIQUID_BIOPSY = re.compile(r"liquid biops(?:y|ies)", re.I)
+# fluids that are not blood, in the languages of the app; tumour DNA in them is no plasma result
+_FLUIDS = (
+    r"(?:\bC\.?S\.?F\b|cerebro-?spinal|\bspinal fluid|\bliquor\b|\blumbar puncture|\bL\.?C\.?R\b|cefalorraqu[ií]deo|"
+    r"\b(?:pleural|peritoneal|pericardial) (?:fluid|effusion|lavage|washing|tap|aspirat\w*)|\bthoracentesis|\bparacentesis|"
+    r"\bpleura(?:erguss|punktat)\w*|\bl[ií]quido (?:pleural|asc[ií]tico|peritoneal)|\bascit\w*|\baszites\w*|\beffusions?\b|\bderrame\b|"
+    r"\burine\b|\burin\b|\borina\b|\bsaliva\b|\bspeichel\b|\bsputum\b|\bvitreous\b|\blavage\b|\bbone marrow aspirate)"
+)
+_FLUID = re.compile(_FLUIDS, re.I)
+_FLUID_DNA = re.compile(
+    rf"(?:ct-?dna|cf-?dna|dna)\s+(?:was\s+)?(?:isolated\s+|extracted\s+)?(?:from|in|of)\s+(?:the\s+)?(?:malignant\s+)?{_FLUIDS}|"
+    rf"{_FLUIDS}(?:\s+(?:fluid|effusion|supernatant|sample|specimen))*[\s-]+(?:ct-?dna|cf-?dna|cell[- ]free)",
+    re.I,
+)
+_PLASMA_OR_BLOOD = re.compile(r"\bplasma\b|\bblood\b|\bstreck\b|\bsangre\b|\bblut\b", re.I)
 _BLOOD = re.compile(r"\b(?:whole )?blood\b|venous|veni-?puncture|phlebotomy", re.I)
 _EITHER = re.compile(r"\bbl(?:oo)?d\s*(?:or|/|and)\s*tissue|tissue\s*(?:or|/|and)\s*bl(?:oo)?d", re.I)
 _STATED = re.compile(r"\b(?:specimen|sample)(?: ?(?:type|source))?\s*[:=]\s*([^.;\n]{2,80})", re.I)
@@ -58,7 +72,20 @@ def names_liquid(said: str) -> bool:
 
 
 def from_words(said: str) -> Specimen:
-    """Words of a test's or specimen's name. "Liquid biopsy" is plasma, "biopsy" is tissue; both is neither."""
+    """Words of a test's or specimen's name. "Liquid biopsy" is plasma, "biopsy" is tissue; both is neither.
+
+    A fluid that is named and is not blood is that fluid, "ctDNA" and "liquid biopsy" beside it or not.
+    """
+    if _FLUID.search(said):
+        return Specimen.UNKNOWN if _PLASMA_OR_BLOOD.search(said) or _solid(said) else Specimen.OTHER
+    return _solid_or_liquid(said)
+
+
+def _solid(said: str) -> bool:
+    return bool(_TISSUE.search(_LIQUID_BIOPSY.sub(" ", said)))
+
+
+def _solid_or_liquid(said: str) -> Specimen:
     liquid, tissue = LIQUID.search(said), _TISSUE.search(_LIQUID_BIOPSY.sub(" ", said))
     if tissue and (liquid or _EITHER.search(said)):
         return Specimen.UNKNOWN
@@ -70,7 +97,10 @@ def from_report_words(said: str) -> Specimen:
     stated = {kind for m in _STATED.finditer(said) if (kind := from_words(m.group(1))) is not Specimen.UNKNOWN}
     if stated:
         return stated.pop() if len(stated) == 1 else Specimen.UNKNOWN
-    return from_words(". ".join(s for s in re.split(r"[.;\n]", said) if not _OTHER_TIME.search(s)))
+    of_now = ". ".join(s for s in re.split(r"[.;\n]", said) if not _OTHER_TIME.search(s))
+    if _FLUID_DNA.search(of_now):
+        return Specimen.UNKNOWN if _PLASMA_OR_BLOOD.search(of_now) else Specimen.OTHER
+    return _solid_or_liquid(of_now)  # an effusion in a report's words is more often the disease than the sample
 
 
 def specimens_of(record: Record, *resources: Json) -> list[Json]:
@@ -94,6 +124,8 @@ def kind_of_specimen(found: list[Json], name: str, report: str = "") -> Specimen
     if kinds:
         return kinds.pop() if len(kinds) == 1 else Specimen.UNKNOWN
     named = from_words(name)
+    if report and named is Specimen.PLASMA and from_report_words(report) is Specimen.OTHER:
+        return Specimen.UNKNOWN if _PLASMA_OR_BLOOD.search(name) else Specimen.OTHER
     if named is not Specimen.UNKNOWN or (LIQUID.search(name) and _TISSUE.search(name)):
         return named
     return from_report_words(report) if report else named
@@ -106,7 +138,10 @@ def _of_one(specimen: Json) -> Specimen:
         f"{words(c.get('type'))} {text(c.get('description')) or ''}" for c in items(specimen.get("container"))
     )
     said = f"{words(specimen.get('type'))} {text(specimen.get('_display')) or ''} {words(collection.get('method'))} {tubes}"
-    tissue = _TISSUE.search(_LIQUID_BIOPSY.sub(" ", said))
+    tissue = _solid(said)
+    if Specimen.OTHER in known or _FLUID.search(said):
+        blood = Specimen.PLASMA in known or _PLASMA_OR_BLOOD.search(said)
+        return Specimen.UNKNOWN if blood or tissue or Specimen.TISSUE in known else Specimen.OTHER
     if LIQUID.search(said) or Specimen.PLASMA in known:
         return Specimen.UNKNOWN if tissue or Specimen.TISSUE in known else Specimen.PLASMA
     if Specimen.TISSUE in known or tissue:

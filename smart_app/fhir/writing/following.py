@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from smart_app.domain.dates import PartialDate
-from smart_app.domain.facts import Chart, Draw, Specimen, Standing
+from smart_app.domain.facts import NOT_BLOOD, Chart, Draw, Standing
 from smart_app.domain.wording import date_words, day_words
 from smart_app.fhir.reading.record import Json, items, obj, text
 from smart_app.fhir.writing.identity import FLAG_URL
@@ -13,11 +13,11 @@ from smart_app.fhir.writing.patching import activity_kind, is_open, noted
 
 
 def _dated(chart: Chart) -> list[tuple[PartialDate, Draw]]:
-    """Final results of draws with a date; a tissue sample and a preliminary result end no plan."""
+    """Final results of draws with a date; a sample that is not blood and a preliminary result end no plan."""
     return [
         (d.date, d)
         for d in chart.draws
-        if d.date is not None and d.standing is Standing.FINAL and d.specimen is not Specimen.TISSUE
+        if d.date is not None and d.standing is Standing.FINAL and d.specimen not in NOT_BLOOD
     ]
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from smart_app.domain.facts import Chart, Draw, Finding, Part, Specimen, Standing
+from smart_app.domain.facts import NOT_BLOOD, Chart, Draw, Finding, Part, Standing
 from smart_app.domain.variants import label
 from smart_app.domain.wording import percent_words
 from smart_app.web import words
@@ -41,11 +41,11 @@ class Spot:
 
 
 def blood_draws(pic: Picture) -> list[tuple[int, Draw]]:
-    """Draws whose fractions are drawn, oldest first; those of tissue are another quantity."""
+    """Draws whose fractions are drawn, oldest first; those of tissue and of other fluids are another quantity."""
     held = [
         (n, d)
         for n, d in enumerate(pic.chart.draws)
-        if d.date is not None and pic.scale.holds(d.date) and d.specimen is not Specimen.TISSUE
+        if d.date is not None and pic.scale.holds(d.date) and d.specimen not in NOT_BLOOD
     ]
     return sorted(held, key=lambda item: (item[1].date.first if item[1].date else pic.today, item[0]))
 
@@ -217,7 +217,7 @@ def _label(finding: Finding, letter: str) -> str:
 
 def label_room(chart: Chart) -> tuple[date | None, float]:
     """The day of the newest fraction, and how wide the words beside it are: the time axis leaves room for them."""
-    dated = [d for d in chart.draws if d.date is not None and d.specimen is not Specimen.TISSUE and d.findings]
+    dated = [d for d in chart.draws if d.date is not None and d.specimen not in NOT_BLOOD and d.findings]
     newest = max(dated, key=lambda d: d.date.first if d.date else date.min, default=None)
     if newest is None or newest.date is None:
         return None, 0.0
