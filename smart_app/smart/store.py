@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -71,11 +70,11 @@ def _make(file: Path) -> None:
 
 
 class SqliteStore:
-    """The embedded store: one SQLite file, one connection a thread."""
+    """The embedded store: one SQLite file. A thread takes a connection that no other one uses just then."""
 
     def __init__(self, file: Path, keys: MultiFernet, clock: Callable[[], float] = time.time) -> None:
         self._file, self._keys, self._clock = file, keys, clock
-        self._local = threading.local()
+        self._idle: dict[int, list[sqlite3.Connection]] = {}  # by process: SQLite's connections do not outlive a fork
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
         with self._transaction() as db:
@@ -85,26 +84,33 @@ class SqliteStore:
             )
             db.execute("CREATE INDEX IF NOT EXISTS record_expires ON record (expires)")
 
-    def _connection(self) -> sqlite3.Connection:
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if db is None:
-            db = sqlite3.connect(self._file, timeout=10, isolation_level=None)
-            db.execute("PRAGMA journal_mode=WAL")
-            self._local.db = db
-        return db
-
     @contextmanager
-    def _transaction(self, kind: str = "") -> Iterator[sqlite3.Connection]:
-        db = self._connection()
-        # a launch that a power failure loses is launched again; what was about to be written must outlive one
-        db.execute(f"PRAGMA synchronous={'FULL' if kind in _LASTING else 'NORMAL'}")
-        db.execute("BEGIN IMMEDIATE")
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        idle = self._idle.setdefault(os.getpid(), [])
+        try:
+            db = idle.pop()
+        except IndexError:
+            db = sqlite3.connect(self._file, timeout=10, isolation_level=None, check_same_thread=False)
+            db.execute("PRAGMA journal_mode=WAL")
         try:
             yield db
         except BaseException:
-            db.execute("ROLLBACK")
+            db.close()  # whatever state it is in, nobody meets it
             raise
-        db.execute("COMMIT")
+        idle.append(db)
+
+    @contextmanager
+    def _transaction(self, kind: str = "") -> Iterator[sqlite3.Connection]:
+        with self._connection() as db:
+            # a launch that a power failure loses is launched again; what was about to be written must outlive one
+            db.execute(f"PRAGMA synchronous={'FULL' if kind in _LASTING else 'NORMAL'}")
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
 
     def _seal(self, value: Value) -> bytes:
         return self._keys.encrypt(json.dumps(value, separators=(",", ":")).encode())
@@ -145,24 +151,20 @@ class SqliteStore:
 
     def get(self, kind: str, key: str) -> Value | None:
         # a single read needs no transaction of its own and waits for no writer (WAL)
-        row = (
-            self._connection()
-            .execute("SELECT value FROM record WHERE kind = ? AND key = ? AND expires > ?", (kind, key, self._clock()))
-            .fetchone()
-        )
+        with self._connection() as db:
+            row = db.execute(
+                "SELECT value FROM record WHERE kind = ? AND key = ? AND expires > ?", (kind, key, self._clock())
+            ).fetchone()
         return self._open(row)
 
     def all(self, kind: str) -> Iterator[tuple[str, Value]]:
         last = ""
         while True:  # in parts: a long list must hold up no writer and fill no memory
-            rows = (
-                self._connection()
-                .execute(
+            with self._connection() as db:
+                rows = db.execute(
                     "SELECT key, value FROM record WHERE kind = ? AND key > ? AND expires > ? ORDER BY key LIMIT 500",
                     (kind, last, self._clock()),
-                )
-                .fetchall()
-            )
+                ).fetchall()
             if not rows:
                 return
             for key, sealed in rows:
