@@ -29,6 +29,12 @@ MAX_BYTES = 64 * 1024 * 1024
 UNPACKED_TIMES, UNPACKED_AT_LEAST = 200, 1024 * 1024
 CONNECT_SECONDS = 5.0
 ENCODINGS = ("gzip", "deflate")
+_OWN = {
+    "User-Agent": "esr1-smart-app",
+    "Accept-Encoding": ", ".join(ENCODINGS),
+    "Accept": "*/*",
+    "Connection": "keep-alive",
+}
 RETRY_STATUS = frozenset({502, 503, 504})
 PATIENCE = 6.0  # seconds of waiting, over all tries of one request, that a waiting clinician is asked to sit out
 BREAK_AFTER = 12  # failures in a row that stop further tries
@@ -177,19 +183,13 @@ class Gate:
         if not private:
             _require_public(urlsplit(url).hostname or "")
 
-    def _session(self, url: str, *, pooled: bool) -> requests.Session:
+    def _adapter_for(self, url: str, *, pooled: bool) -> HTTPAdapter:
         """Reads share their connections. A write has its own: one that the server let go meanwhile would lose it."""
         with self._lock:
             private = self._allowed.get(origin_of(url), False)
-        session = requests.Session()  # of its own, so that a server's cookie of one launch never reaches another
-        session.trust_env = False
-        session.verify = self.verify
-        session.headers.update({"User-Agent": "esr1-smart-app", "Accept-Encoding": ", ".join(ENCODINGS)})
-        shared, own = (self._adapter, HTTPAdapter) if private else (self._public, PublicAdapter)
-        adapter = shared if pooled else own(max_retries=0)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        return session
+        if pooled:
+            return self._adapter if private else self._public
+        return HTTPAdapter(max_retries=0) if private else PublicAdapter(max_retries=0)
 
     def _once(
         self,
@@ -204,15 +204,13 @@ class Gate:
     ) -> Reply:
         deadline = self.clock() + timeout
         try:
-            with self._session(url, pooled=method == "GET").request(
-                method,
-                url,
-                params=params,
-                data=form if form is not None else body,
-                headers=dict(headers or {}),
-                timeout=(min(CONNECT_SECONDS, timeout), timeout),
-                allow_redirects=False,
-                stream=True,
+            # no requests.Session: nothing of the environment counts, and no server's cookie reaches another launch
+            asked = requests.PreparedRequest()
+            asked.prepare(
+                method, url, {**_OWN, **(headers or {})}, data=form if form is not None else body, params=params
+            )
+            with self._adapter_for(url, pooled=method == "GET").send(
+                asked, stream=True, timeout=(min(CONNECT_SECONDS, timeout), timeout), verify=self.verify
             ) as answer:
                 packed = answer.headers.get("Content-Encoding", "").strip().lower()
                 if packed not in ("", "identity", *ENCODINGS):  # packed twice, a few bytes unpack to terabytes

@@ -48,10 +48,13 @@ def harvest(
     scopes_asked: tuple[str, ...] = (),
     scopes_granted: tuple[str, ...] | None = None,
     budget: float = BUDGET,
+    beside: Callable[[FhirClient], None] | None = None,
 ) -> tuple[list[Entry], Receipt]:
     """The patient's resources and the receipt. FhirError only where the Patient itself cannot be read.
 
     After ``budget`` seconds nothing more is asked: what was not read by then stands in the receipt (``net.budget``).
+    ``beside`` asks for what else the caller needs, at the same time, in a thread of its own and with the same client:
+    its requests count among those under way.
     """
     receipt = Receipt(scopes_asked=scopes_asked, scopes_granted=scopes_granted)
     now = datetime.now(UTC)
@@ -70,12 +73,15 @@ def harvest(
             asking = _Asking(capped, patient_id, chosen, offer, scopes_granted, now.date(), wide)
             patient = pool.submit(_noted, errors, capped.read, "Patient", patient_id)
             runs = [pool.submit(_noted, errors, _run, asking, query) for query in chosen.queries]
+            others = [pool.submit(_noted, errors, beside, capped)] if beside is not None else []
             runs += _follow_all(asking, pool, runs, forms)
             for run in runs:
                 for entries, record in run.result():
                     _keep(entries, found)
                     receipt.searches.append(record)
             person = patient.result()
+            for other in others:
+                other.result()
     except AppError as error:
         if errors and errors[0] is not error:  # what went wrong first tells why the others failed, too
             raise errors[0] from error

@@ -51,15 +51,20 @@ class Tokens:
             return None
         used: dict[int, str] = {}  # which token each thread sent last: only that one was refused
         seen: list[tuple[float, dict[str, Any]]] = []  # the many searches of one page look it up once
+        looking = threading.Lock()
 
-        def give(force: bool) -> str | None:
-            if not force and seen and 0 <= self.clock() - seen[-1][0] < _SEEN:
-                token: dict[str, Any] | None = seen[-1][1]
-            else:
+        def kept(force: bool) -> dict[str, Any]:
+            with looking:
+                if not force and seen and 0 <= self.clock() - seen[-1][0] < _SEEN:
+                    return seen[-1][1]
                 token = self.store.get("token", launch.id)
                 seen[:] = [(self.clock(), token)] if token is not None else []
             if token is None:
                 raise _ended()
+            return token
+
+        def give(force: bool) -> str | None:
+            token = kept(force)
             refused = force and used.get(threading.get_ident()) == token["access"]
             if refused or (token["renew"] is not None and token["renew"] <= self.clock()):
                 token = self._renewed(launch, token, refused)

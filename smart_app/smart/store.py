@@ -11,7 +11,6 @@ import os
 import secrets
 import sqlite3
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -71,7 +70,7 @@ def _make(file: Path) -> None:
 
 
 class SqliteStore:
-    """The embedded store: one SQLite file, and as many connections as are in use at once.
+    """The embedded store: one SQLite file. A thread takes a connection that no other one uses just then.
 
     A connection outlives the thread that opened it: SQLite gives a closed one's file descriptors back only when no
     other is open, so that one a thread would use up all descriptors of a process within a few hundred launches.
@@ -79,7 +78,7 @@ class SqliteStore:
 
     def __init__(self, file: Path, keys: MultiFernet, clock: Callable[[], float] = time.time) -> None:
         self._file, self._keys, self._clock = file, keys, clock
-        self._idle: deque[sqlite3.Connection] = deque()
+        self._idle: dict[int, list[sqlite3.Connection]] = {}  # by process: SQLite's connections do not outlive a fork
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
         with self._transaction() as db:
@@ -91,15 +90,18 @@ class SqliteStore:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
+        idle = self._idle.setdefault(os.getpid(), [])
         try:
-            db = self._idle.pop()
+            db = idle.pop()
         except IndexError:
             db = sqlite3.connect(self._file, timeout=10, isolation_level=None, check_same_thread=False)
             db.execute("PRAGMA journal_mode=WAL")
         try:
             yield db
-        finally:
-            self._idle.append(db)
+        except BaseException:
+            db.close()  # whatever state it is in, nobody meets it
+            raise
+        idle.append(db)
 
     @contextmanager
     def _transaction(self, kind: str = "") -> Iterator[sqlite3.Connection]:
@@ -109,11 +111,10 @@ class SqliteStore:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
-                db.execute("COMMIT")
             except BaseException:
-                if db.in_transaction:  # never handed to the next one with a transaction open
-                    db.execute("ROLLBACK")
+                db.execute("ROLLBACK")
                 raise
+            db.execute("COMMIT")
 
     def _seal(self, value: Value) -> bytes:
         return self._keys.encrypt(json.dumps(value, separators=(",", ":")).encode())

@@ -21,7 +21,7 @@ from smart_app.fhir.writing.ladder.recall import Recalled
 from smart_app.fhir.writing.ladder.standing import reviews_of
 from smart_app.fhir.writing.stored import own_plans
 from smart_app.smart.launches import Launch
-from smart_app.web.climbing import kept_plans
+from smart_app.web.climbing import Beside, kept_plans
 from smart_app.web.settings import services
 from smart_app.web.supplied import Supplied, supplied
 
@@ -59,13 +59,16 @@ def read_view(launch: Launch, client: FhirClient | None = None) -> ChartView:
     """Reads, checks and decides. FhirError where the patient cannot be read at all."""
     issuer = launch.issuer
     client = client or services().client(launch)
+    statement = services().statements.of(issuer.base)
+    beside = Beside(launch, statement)
     entries, receipt = harvest(
         client,
         launch.patient_id,
         issuer.plan,
-        capabilities=services().statements.of(issuer.base),
+        capabilities=statement,
         scopes_asked=launch.scopes_asked,
         scopes_granted=launch.scopes_granted,
+        beside=beside.ask,
     )
     chart = read_chart(
         entries,
@@ -78,7 +81,7 @@ def read_view(launch: Launch, client: FhirClient | None = None) -> ChartView:
     refused = {note.source for note in receipt.foreign}
     resources = {ref: r for _, r in entries if "/" in (ref := reference_of(r)) and ref not in refused}
     plans = own_plans([r for r in resources.values() if r.get("resourceType") == "CarePlan"], launch.patient_id)
-    kept = kept_plans(client, launch, resources, receipt)
+    kept = kept_plans(client, beside, resources, receipt)
     chart = replace(chart, reviews=reviews_of(plans, kept, issuer.zone))
     given = supplied(launch, plans, receipt)
     chart = join(chart, given.standing, standing_reports(resources))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from smart_app.fhir.client import FhirClient
 from smart_app.fhir.offer import granted
 from smart_app.fhir.plans import choose_plan
 from smart_app.fhir.reading.record import Json, items, reference_of
-from smart_app.fhir.receipt import Receipt
+from smart_app.fhir.receipt import Receipt, SearchRecord
 from smart_app.fhir.writing.journal import Entry, Journal
 from smart_app.fhir.writing.ladder.asking import listed, wanted
 from smart_app.fhir.writing.ladder.choosing import Choice, Situation, choose
@@ -82,22 +82,34 @@ def _learn(issuer: Issuer, statement: Json) -> None:
         services().store.put("offers", issuer.id, found, _LEARNT_SECONDS)
 
 
+@dataclass(slots=True)
+class Beside:
+    """What no search plan reads: answers and messages that may hold a plan of ours. Asked for beside the searches."""
+
+    launch: Launch
+    statement: Json | None  # None: not known yet
+    found: list[Json] = field(default_factory=list)
+    records: list[SearchRecord] = field(default_factory=list)
+
+    def ask(self, client: FhirClient) -> None:
+        """Needs nothing of the app but what it was made with: it runs in a thread of its own."""
+        if self.statement is None:
+            try:
+                self.statement = client.capabilities()
+            except FhirError:
+                return
+        kinds = [k for k in ("QuestionnaireResponse", "Communication") if granted(k, self.launch.scopes_granted)]
+        self.found, self.records = more(client, self.statement, self.launch.patient_id, _author(self.launch), kinds)
+
+
 def kept_plans(
-    client: FhirClient, launch: Launch, resources: dict[str, Json], receipt: Receipt
+    client: FhirClient, beside: Beside, resources: dict[str, Json], receipt: Receipt
 ) -> tuple[Recalled, ...]:
     """Plans of ours that stand in the EHR as notes, answers or messages."""
-    statement = services().statements.of(launch.issuer.base)
-    if statement is None:
-        try:
-            statement = client.capabilities()
-        except FhirError:
-            statement = {}
-    if statement:
-        _learn(launch.issuer, statement)
-    kinds = [k for k in ("QuestionnaireResponse", "Communication") if granted(k, launch.scopes_granted)]
-    found, records = more(client, statement, launch.patient_id, _author(launch), kinds)
-    receipt.searches.extend(records)
-    return recall(client, [*resources.values(), *found], launch.patient_id)
+    if beside.statement:
+        _learn(beside.launch.issuer, beside.statement)
+    receipt.searches.extend(beside.records)
+    return recall(client, [*resources.values(), *beside.found], beside.launch.patient_id)
 
 
 def _author(launch: Launch) -> str:

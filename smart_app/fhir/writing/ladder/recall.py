@@ -148,18 +148,19 @@ def more(
     client: FhirClient, statement: Json, patient_id: str, author: str, granted: Iterable[str]
 ) -> tuple[list[Json], list[SearchRecord]]:
     """Answers and messages, which no search plan reads; asked only where the token allows it (``granted``: types)."""
-    found: list[Json] = []
-    records: list[SearchRecord] = []
+    asking: list[tuple[str, list[tuple[str, str]]]] = []
     for kind in granted:
         names = _parameters(statement, kind)
         if "search-type" not in offered(statement, kind) or (names and "patient" not in names and not author):
             continue
-        params = [("patient", patient_id)] if not names or "patient" in names else [("recipient", author)]
-        entries, record = client.search(kind, params, shown="plans of this app")
+        asking.append((kind, [("patient", patient_id)] if not names or "patient" in names else [("recipient", author)]))
+    if not asking:
+        return [], []
+    with ThreadPoolExecutor(len(asking)) as pool:
+        answers = list(pool.map(lambda one: client.search(*one, shown="plans of this app"), asking))
+    for _, record in answers:
         record.needed = False
-        found += [r for _, r in entries]
-        records.append(record)
-    return found, records
+    return [resource for entries, _ in answers for _, resource in entries], [record for _, record in answers]
 
 
 def _parameters(statement: Json, kind: str) -> set[str]:
