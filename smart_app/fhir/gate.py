@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -23,6 +24,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from smart_app.errors import FhirError
+from smart_app.fhir.ahead import open_ahead
 from smart_app.fhir.publicnet import PublicAdapter, is_public
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -123,6 +125,12 @@ class Gate:
             raise FhirError("Only https is used outside this machine.", code="net.origin")
         with self._lock:
             self._allowed[origin] = self._allowed.get(origin, False) or private
+
+    def warm(self, url: str, count: int) -> None:
+        """Opens connections for reading there, where that is allowed; what fails says the request that needs it."""
+        with suppress(FhirError):
+            self._check(origin_of(url), url)
+            open_ahead(self._adapter_for(url, pooled=True), url, self.verify, count, CONNECT_SECONDS)
 
     def request(
         self,

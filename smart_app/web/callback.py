@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request
 from werkzeug.wrappers import Response as Answer
 
 from smart_app.errors import LaunchError
+from smart_app.fhir.plans import choose_plan
 from smart_app.smart.context import INTENTS, context_of
 from smart_app.smart.issuers import Issuer
 from smart_app.smart.launches import Pending, fhir_id
@@ -63,6 +65,7 @@ def callback() -> Answer | str | tuple[str, int]:
         "code_verifier": pending.verifier,
     }
     services().statements.warm(issuer.base)
+    _connect_ahead(issuer)
     answer = token_request(issuer, pending.endpoints, services().gate, form)
     return _open(issuer, pending, answer, state)
 
@@ -103,6 +106,19 @@ def _open(issuer: Issuer, pending: Pending, answer: dict[str, Any], state: str) 
     remember(SESSION, made.id, secret)
     audit.opened(made)
     return redirect(f"/s/{made.id}/{INTENTS.get(made.intent or '', '')}")
+
+
+def _connect_ahead(issuer: Issuer) -> None:
+    """A handshake with TLS takes two round trips: they pass while the token is on its way."""
+    if not issuer.base.startswith("https://"):
+        return
+    found = services()
+
+    def connect() -> None:
+        plan = choose_plan(found.statements.of(issuer.base), issuer.plan)
+        found.gate.warm(issuer.base, plan.concurrency)
+
+    threading.Thread(target=connect, daemon=True).start()
 
 
 def _check_sender(issuer: Issuer, pending: Pending) -> None:

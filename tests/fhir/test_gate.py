@@ -9,6 +9,7 @@ import zlib
 from typing import Any
 
 import pytest
+import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -132,3 +133,36 @@ def test_a_resource_that_nests_too_deep_makes_its_search_incomplete_and_breaks_n
     server.on("/fhir/Observation", Answer(200, raw))
     found, record = FhirClient(server.base, gate_for(server)).search("Observation", [("patient", "p")])
     assert (found, record.complete, record.error_code) == ([], False, "fhir.not_json")
+
+
+def test_connections_opened_ahead_are_the_ones_that_reads_use(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.on("/fhir/Patient", Answer(body={"resourceType": "Patient", "id": "1"}))
+    opened: list[Any] = []
+    real = urllib3.util.connection.create_connection
+    watched = lambda *args, **more: (opened.append(args), real(*args, **more))[1]  # noqa: E731
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", watched)
+    gate = gate_for(server)
+    gate.warm(server.base, 4)
+    assert (len(opened), server.requests) == (4, [])
+    for _ in range(3):
+        assert gate.request("GET", f"{server.base}/Patient/1").status == 200
+    gate.warm(server.base, 4)
+    assert len(opened) == 4
+
+
+def test_no_connection_is_opened_ahead_where_nothing_may_be_sent(server: FakeServer) -> None:
+    met: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("urllib3.util.connection.create_connection", lambda *args, **_more: met.append(args))
+        Gate().warm(server.base, 4)
+        gate_for(server, private=False).warm(server.base, 4)
+    assert met == []
+
+
+def test_a_server_that_is_not_there_is_no_error_before_it_is_asked(server: FakeServer) -> None:
+    gate = Gate(sleep=lambda _s: None)
+    gate.allow("http://127.0.0.1:9/fhir")
+    gate.warm("http://127.0.0.1:9/fhir", 3)
+    assert refused(gate, "http://127.0.0.1:9/fhir/metadata", "POST") == "net.unreachable"

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import base64
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from smart_app.fhir.harvest import harvest
 from smart_app.fhir.writing.ladder.recall import Recalled
 from smart_app.fhir.writing.ladder.standing import current
-from smart_app.smart.launches import _from_value
+from smart_app.smart.issuers import Issuer
+from smart_app.smart.launches import Launch, _from_value
 from smart_app.web.chart import ChartView, read_view
+from smart_app.web.climbing import Beside
+from tests.fhir.wire import SEARCHED, client_for, statement, whole
 from tests.ladder.ehr import PATIENT, Clinician, Json, ehr_of
+from tests.support.fake_server import Answer, Request, fake_server
 from tests.support.running import Running
 
 DECISION = "Discussed; treatment goes on."
@@ -235,3 +241,26 @@ def test_the_text_and_the_file_can_be_taken_from_every_launch(tmp_path: Path) ->
         file = ada.browser.get(f"{running.app_url}/s/{ada.id}/rung.json")
         assert file.headers["Content-Disposition"] == 'attachment; filename="esr1-care-plan.json"'
         assert file.json()["resourceType"] == "CarePlan"
+
+
+def test_answers_and_messages_are_asked_for_beside_the_searches_and_not_after_them() -> None:
+    """Each is a round trip that the first page would wait for."""
+    under_way = threading.Barrier(3, timeout=10)
+
+    def together(_request: Request) -> Answer:
+        under_way.wait()
+        return Answer(body={"resourceType": "Bundle", "type": "searchset", "entry": []})
+
+    kinds = [*SEARCHED, "QuestionnaireResponse", "Communication"]
+    with fake_server() as fake:
+        whole(fake, statement(kinds=kinds))
+        for kind in ("Observation", "QuestionnaireResponse", "Communication"):
+            fake.on(f"/fhir/{kind}", together)
+        client = client_for(fake)
+        beside = Beside(Launch("l", Issuer("i", "I", fake.base, "none"), "p", "b"), None)
+        _, receipt = harvest(client, "p", beside=beside.ask)
+        assert receipt.complete
+        assert [(r.resource_type, r.complete, r.needed) for r in beside.records] == [
+            ("QuestionnaireResponse", True, False),
+            ("Communication", True, False),
+        ]
