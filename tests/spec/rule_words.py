@@ -15,9 +15,9 @@ CLAUSES = {
     "W3": ("HER2", "HER2 negative: IHC 0, 1+ (HER2-low is negative), or 2+ with in-situ hybridisation not amplified."),
     "W4": (
         "Aromatase inhibitor",
-        "One is taken now, or was stopped or paused no longer ago than the policy allows (60 days, judgement). An order "
-        "counts for a year, a box or a dose for 120 days (judgement); an older one that nothing bears out does not "
-        "tell.",
+        "One is taken now, or was stopped or paused no longer ago than the policy allows (60 days, judgement). An "
+        "order counts for a year, a box or a dose for 120 days (judgement); an older one that nothing bears out does "
+        "not tell.",
     ),
     "W5": (
         "CDK4/6 inhibitor",

@@ -3,8 +3,9 @@
 Stretches join where they overlap or lie at most 60 days apart, unless the record gives them different settings
 (adjuvant and advanced stay two exposures), the earlier one was stopped for progression, or it began more than 60 days
 before the disease was known to be advanced, was stopped then, and the later one began after. For joining, never as
-proof of taking, an order without an end reaches 366 days (J: a prescription lapses after a year), one that ran out as long as
-its supply or 92 days (J: a quarter), a box as long as its supply. A written stop cuts what was ordered or said before.
+proof of taking, an order without an end reaches 366 days (J: a prescription lapses after a year), one that ran out as
+long as its supply or 92 days (J: a quarter), a box as long as its supply. A written stop cuts what was ordered or said
+before.
 
 Start: the earliest; where an order is followed within 31 days by evidence of taking, that evidence's day. End: what the
 latest entry says. A hand-over, dose or assertion after a stop leaves the end unknown.
