@@ -28,8 +28,8 @@ def read_exposures(
     ``advanced``: the day the disease was known to be advanced, across which a stopped drug is not joined.
 
     Set aside, with codes: ``drug.conflict`` (code and text name different drugs), ``drug.blinded``, ``drug.unresolved``
-    (a Medication that was not read: the chart's drugs are then not complete), ``drug.only_in_diagnosis`` (as much, where
-    a diagnosis says that an aromatase inhibitor is taken and no entry names one) and the statuses that show no treatment.
+    (a Medication that was not read: the chart's drugs are then not complete), ``drug.only_in_diagnosis`` (as much: a
+    diagnosis says that an aromatase inhibitor is taken and no entry names one) and the statuses that show no treatment.
     """
     by_drug: dict[tuple[str, DrugClass], list[Stretch]] = {}
     unclear: list[str] = []
