@@ -83,9 +83,13 @@ def _chemotherapy(chart: Chart, day: date, today: date, policy: Policy) -> Claus
         reason = Reason("window.line.chemotherapy_of_other_cancer", "W6", words, sources, JUDGEMENT)
         return Clause("W6", Known.UNKNOWN, (reason,), settle=(f"for which cancer {names} is given",))
     reason = Reason(
-        "window.line.chemotherapy_unclear", "W6", f"Whether {names} goes on cannot be told.", sources, TRIAL
+        "window.line.chemotherapy_unclear",
+        "W6",
+        f"Whether treatment with {names} goes on cannot be told.",
+        sources,
+        TRIAL,
     )
-    return Clause("W6", Known.UNKNOWN, (reason,), settle=(f"whether {names} goes on",))
+    return Clause("W6", Known.UNKNOWN, (reason,), settle=(f"whether treatment with {names} goes on",))
 
 
 def _goes_on(e: Exposure, day: date, today: date, policy: Policy) -> Known:
@@ -218,8 +222,8 @@ def _open_setting(chart: Chart, placed: tuple[Placed, ...], day: date, policy: P
         words = f"Since when the disease is advanced is not recorded, so {names} may have been adjuvant."
         settle = "the day the advanced disease was found (not recorded)"
     else:
-        words = f"Whether {names} was begun for early or for advanced disease cannot be told."
-        settle = f"in which setting {names} was begun"
+        words = f"Whether treatment with {names} was begun for early or for advanced disease cannot be told."
+        settle = f"in which setting treatment with {names} was begun"
     reason = Reason("window.line.setting_unknown", "W6", words, sources_of(mattering), TRIAL)
     return Clause("W6", Known.UNKNOWN, (reason,), settle=(settle,))
 
@@ -256,11 +260,12 @@ def _earlier_chemotherapy(placed: Sequence[Placed], day: date, policy: Policy) -
     if not earlier or policy.earlier_chemotherapy_inside:
         return None
     words = (
-        f"{names_of(earlier)} was given for advanced disease, or may have been, before or with the endocrine "
+        f"Treatment with {names_of(earlier)} for advanced disease, or perhaps so, came before or with the endocrine "
         "treatment; the trial's text does not settle whether that counts."
     )
     reason = Reason("window.line.after_chemotherapy", "W6", words, sources_of(earlier), TRIAL)
-    settle = f"whether {names_of(earlier)} before the first endocrine line counts here (a clinician's judgement)"
+    names = names_of(earlier)
+    settle = f"whether treatment with {names} before the first endocrine line counts here (a clinician's judgement)"
     return Clause("W6", Known.UNKNOWN, (reason,), settle=(settle,))
 
 
@@ -269,7 +274,10 @@ def _marks(chart: Chart, placed: tuple[Placed, ...], start: Span, policy: Policy
     made = []
     earlier = _before_line(placed, start[1])
     if earlier:
-        words = f"{names_of(earlier)} was given before for advanced disease; this policy counts the line as first."
+        words = (
+            f"Treatment with {names_of(earlier)} came before, for advanced disease or perhaps so; this policy counts "
+            "the line as first."
+        )
         made.append(Reason("window.line.after_chemotherapy", "W6", words, sources_of(earlier), JUDGEMENT))
     adjuvant = tuple(p.exposure for p in placed if p.kind is DrugClass.AI and p.advanced is Known.NO)
     since = advanced_since(chart)
@@ -316,10 +324,22 @@ def no_progression(chart: Chart, placed: tuple[Placed, ...], day: date, today: d
     sources = merged(*(s.sources for s in relevant))
     reasons = [Reason("window.progression.none", "W8", "No progression is recorded on this line.", sources, TRIAL)]
     for s in sorted(relevant, key=lambda s: (str(s.date), order_of(s.sources))):
+        if s.status is Progress.UNDETERMINED and span(s.date)[0] <= day and not _settled_since(s, relevant):
+            words = (
+                f"The disease status of {date_words(s.date)} is not settled: not progression, but settle it before "
+                "deciding."
+            )
+            reasons.append(Reason("window.progression.undetermined", "W8", words, s.sources, JUDGEMENT))
         if s.status is Progress.EQUIVOCAL_IMAGING and span(s.date)[0] <= day:
             words = f"Imaging was equivocal {date_words(s.date)}: not progression, but settle it before deciding."
             reasons.append(Reason("window.progression.equivocal", "W8", words, s.sources, JUDGEMENT))
     return Clause("W8", Known.YES, tuple(reasons))
+
+
+def _settled_since(status: DiseaseStatus, statuses: Sequence[DiseaseStatus]) -> bool:
+    """Stable or better was recorded for that day or a later one."""
+    calm = (s for s in statuses if s.status in (Progress.STABLE, Progress.IMPROVED))
+    return any(s.date is not None and span(s.date)[0] >= span(status.date)[1] for s in calm)
 
 
 def _stopped_for_progression(placed: Sequence[Placed], day: date) -> list[tuple[Known, Exposure]]:

@@ -33,7 +33,10 @@ CLAUSES = {
         "Chemotherapy goes on until 6 weeks after the last dose, and is over 120 days after it.",
     ),
     "W7": ("No SERD", "Never a SERD or degrader for advanced disease. An adjuvant one is asked: there are no data."),
-    "W8": ("No progression", "None recorded on this line. Equivocal imaging is not progression, and is said."),
+    "W8": (
+        "No progression",
+        "None recorded on this line. Equivocal imaging, or a status not settled, is not progression, and is said.",
+    ),
     "W9": ("Person", "Alive, and 18 or older."),
     "D1": ("No draw", "None when the window is outside, after death, or while a switch review is open; each is said."),
     "D2": ("Date cannot be told", "No date while the window, or the day it would be counted from, cannot be told."),
