@@ -8,11 +8,11 @@ from datetime import date
 
 from smart_app.domain.dates import PartialDate, add_days, add_months
 from smart_app.domain.decision import Reason
-from smart_app.domain.facts import Chart, DiseaseStatus, DrugClass, Exposure, Known, Part, Progress, StopReason
-from smart_app.domain.lines import ENDOCRINE, FOLLOWED, Placed, advanced_since, line_start
+from smart_app.domain.facts import Chart, DiseaseStatus, DrugClass, Exposure, Known, Part, Progress, Proof, StopReason
+from smart_app.domain.lines import ENDOCRINE, FOLLOWED, Placed, advanced_since, line_start, over_by
 from smart_app.domain.logic import Span, all_of, any_of, before, known, not_after, recorded, span
 from smart_app.domain.policy import Policy
-from smart_app.domain.presence import ORDER_ONLY, last_taken, was_taken
+from smart_app.domain.presence import ORDER_ONLY, taken, was_taken
 from smart_app.domain.reasons import JUDGEMENT, TRIAL, Clause, merged, missing_parts, not_found, order_of
 from smart_app.domain.regimen import names_of, of_class, sources_of
 from smart_app.domain.wording import date_words, day_words
@@ -20,6 +20,7 @@ from smart_app.domain.wording import date_words, day_words
 NEXT_LINE = "window.line.later"  # the reason's code where a later line has begun (R7)
 _PAIR = frozenset({DrugClass.AI, DrugClass.CDK46})
 _OTHER_LINE = frozenset({DrugClass.CHEMOTHERAPY, DrugClass.HER2, DrugClass.TARGETED})
+_CYCLE = 42  # days, judgement: six weeks after the last dose, the next cycle no longer goes without saying
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +67,53 @@ def _chemotherapy(chart: Chart, day: date, today: date, policy: Policy) -> Claus
     drugs = of_class(chart, DrugClass.CHEMOTHERAPY, DrugClass.HER2)
     if not drugs:
         return None
-    now = last_taken(drugs, day, today, policy).on(day)
-    if now is Known.NO:
+    found = {e: _goes_on(e, day, today, policy) for e in drugs}
+    now = tuple(e for e, answer in found.items() if answer is Known.YES)
+    maybe = tuple(e for e, answer in found.items() if answer is Known.UNKNOWN)
+    if not now and not maybe:
         return None
-    names, sources = names_of(drugs), sources_of(drugs)
-    if now is Known.YES and not _other_cancer(chart):
+    names, sources = names_of(now or maybe), sources_of(now or maybe)
+    if now and not _other_cancer(chart):
         reason = Reason("window.line.chemotherapy_now", "W6", f"{names} is given now.", sources, TRIAL)
         return Clause("W6", Known.NO, (reason,))
-    if now is Known.YES:
+    if now:
         words = (
             f"{names} is given now, and whether it is for the breast cancer or for the other cancer is not recorded."
         )
         reason = Reason("window.line.chemotherapy_of_other_cancer", "W6", words, sources, JUDGEMENT)
         return Clause("W6", Known.UNKNOWN, (reason,), settle=(f"for which cancer {names} is given",))
     reason = Reason(
-        "window.line.chemotherapy_unclear", "W6", f"Whether {names} goes on cannot be told.", sources, TRIAL
+        "window.line.chemotherapy_unclear",
+        "W6",
+        f"Whether treatment with {names} goes on cannot be told.",
+        sources,
+        TRIAL,
     )
-    return Clause("W6", Known.UNKNOWN, (reason,), settle=(f"whether {names} goes on",))
+    return Clause("W6", Known.UNKNOWN, (reason,), settle=(f"whether treatment with {names} goes on",))
+
+
+def _goes_on(e: Exposure, day: date, today: date, policy: Policy) -> Known:
+    if _given_last(e, day):
+        return Known.NO
+    answer = taken(e, day, today, policy).on(day)
+    return Known.UNKNOWN if answer is Known.YES and _between_cycles(e, day) else answer
+
+
+def _given_last(e: Exposure, day: date) -> bool:
+    """Given or handed over, and so long ago for the last time that it does not go on."""
+    over = over_by(e)
+    return e.end is None and bool(e.proofs - ORDER_ONLY) and over is not None and over < day
+
+
+def _between_cycles(e: Exposure, day: date) -> bool:
+    """Only doses show it, and the last of them is longer ago than any cycle is apart."""
+    return (
+        e.proofs == frozenset({Proof.ADMINISTERED})
+        and e.ongoing is None
+        and e.end is None
+        and e.last_seen is not None
+        and add_days(e.last_seen.last, _CYCLE) < day
+    )
 
 
 def _other_cancer(chart: Chart) -> bool:
@@ -104,8 +135,8 @@ def _second(
     answers = [_after_progression(chart, placed, new, start)]
     if new.kind in _PAIR and answers[0] is Known.NO:
         return Known.NO
-    taken = was_taken(new.exposure, day, today, policy)
-    begun = all_of(new.advanced, not_after(new.begun, (day, day)), taken)
+    took = was_taken(new.exposure, day, today, policy)
+    begun = all_of(new.advanced, not_after(new.begun, (day, day)), took)
     if new.kind in ENDOCRINE - {DrugClass.AI}:
         answers.append(any_of(p.advanced for p in placed if p.kind is DrugClass.AI and p.begun[0] <= day))
     if new.kind in _OTHER_LINE:
@@ -191,8 +222,8 @@ def _open_setting(chart: Chart, placed: tuple[Placed, ...], day: date, policy: P
         words = f"Since when the disease is advanced is not recorded, so {names} may have been adjuvant."
         settle = "the day the advanced disease was found (not recorded)"
     else:
-        words = f"Whether {names} was begun for early or for advanced disease cannot be told."
-        settle = f"in which setting {names} was begun"
+        words = f"Whether treatment with {names} was begun for early or for advanced disease cannot be told."
+        settle = f"in which setting treatment with {names} was begun"
     reason = Reason("window.line.setting_unknown", "W6", words, sources_of(mattering), TRIAL)
     return Clause("W6", Known.UNKNOWN, (reason,), settle=(settle,))
 
@@ -229,11 +260,12 @@ def _earlier_chemotherapy(placed: Sequence[Placed], day: date, policy: Policy) -
     if not earlier or policy.earlier_chemotherapy_inside:
         return None
     words = (
-        f"{names_of(earlier)} was given for advanced disease, or may have been, before or with the endocrine "
+        f"Treatment with {names_of(earlier)} for advanced disease, or perhaps so, came before or with the endocrine "
         "treatment; the trial's text does not settle whether that counts."
     )
     reason = Reason("window.line.after_chemotherapy", "W6", words, sources_of(earlier), TRIAL)
-    settle = f"whether {names_of(earlier)} before the first endocrine line counts here (a clinician's judgement)"
+    names = names_of(earlier)
+    settle = f"whether treatment with {names} before the first endocrine line counts here (a clinician's judgement)"
     return Clause("W6", Known.UNKNOWN, (reason,), settle=(settle,))
 
 
@@ -242,13 +274,16 @@ def _marks(chart: Chart, placed: tuple[Placed, ...], start: Span, policy: Policy
     made = []
     earlier = _before_line(placed, start[1])
     if earlier:
-        words = f"{names_of(earlier)} was given before for advanced disease; this policy counts the line as first."
+        words = (
+            f"Treatment with {names_of(earlier)} came before, for advanced disease or perhaps so; this policy counts "
+            "the line as first."
+        )
         made.append(Reason("window.line.after_chemotherapy", "W6", words, sources_of(earlier), JUDGEMENT))
     adjuvant = tuple(p.exposure for p in placed if p.kind is DrugClass.AI and p.advanced is Known.NO)
     since = advanced_since(chart)
     if since is not None and adjuvant:
-        ends = [e.end for e in adjuvant]
-        if any(end is None or add_months(end.last, policy.relapse_months) > since.first for end in ends):
+        ends = [over_by(e) for e in adjuvant]
+        if any(end is None or add_months(end, policy.relapse_months) > since.first for end in ends):
             words = (
                 f"Relapse during or within {policy.relapse_months} months after an adjuvant aromatase inhibitor: "
                 "inside, marked (PADA-1 excluded it, the trial's rule was not found)."
@@ -289,10 +324,22 @@ def no_progression(chart: Chart, placed: tuple[Placed, ...], day: date, today: d
     sources = merged(*(s.sources for s in relevant))
     reasons = [Reason("window.progression.none", "W8", "No progression is recorded on this line.", sources, TRIAL)]
     for s in sorted(relevant, key=lambda s: (str(s.date), order_of(s.sources))):
+        if s.status is Progress.UNDETERMINED and span(s.date)[0] <= day and not _settled_since(s, relevant):
+            words = (
+                f"The disease status of {date_words(s.date)} is not settled: not progression, but settle it before "
+                "deciding."
+            )
+            reasons.append(Reason("window.progression.undetermined", "W8", words, s.sources, JUDGEMENT))
         if s.status is Progress.EQUIVOCAL_IMAGING and span(s.date)[0] <= day:
             words = f"Imaging was equivocal {date_words(s.date)}: not progression, but settle it before deciding."
             reasons.append(Reason("window.progression.equivocal", "W8", words, s.sources, JUDGEMENT))
     return Clause("W8", Known.YES, tuple(reasons))
+
+
+def _settled_since(status: DiseaseStatus, statuses: Sequence[DiseaseStatus]) -> bool:
+    """Stable or better was recorded for that day or a later one."""
+    calm = (s for s in statuses if s.status in (Progress.STABLE, Progress.IMPROVED))
+    return any(s.date is not None and span(s.date)[0] >= span(status.date)[1] for s in calm)
 
 
 def _stopped_for_progression(placed: Sequence[Placed], day: date) -> list[tuple[Known, Exposure]]:

@@ -7,6 +7,11 @@
 - An exposure counts for advanced disease where the record says so, or where it began no longer than 60 days before the
   advanced disease was known (judgement: the record of a metastasis often follows the treatment). One begun earlier
   that ended by 60 days after was (neo)adjuvant; one that went on is open: the record does not say for what it was.
+- An aromatase inhibitor or a SERM begun within a year after the disease was staged as early, and more than 60 days
+  before it was known to be advanced, was begun as adjuvant therapy, also where it goes on (judgement).
+- Where no end is written and nothing says that it goes on, an order is over 366 days after its last trace, and what was
+  given or handed over 120 days after the last dose or supply (judgement: an order lapses after a year, and no course
+  pauses for four months).
 - Palbociclib has no use before advanced disease, so that its start shows that the disease was advanced by then. Where
   no statement on the spread has a date, any CDK4/6 inhibitor of unstated setting shows the same (judgement).
 - Where that leaves it open, W6 says so.
@@ -27,6 +32,7 @@ from smart_app.domain.facts import (
     Extent,
     Known,
     Progress,
+    Proof,
     Setting,
     StopReason,
 )
@@ -47,6 +53,10 @@ ENDOCRINE = frozenset({DrugClass.AI, DrugClass.SERD, DrugClass.SERM})
 FOLLOWED = ENDOCRINE | {DrugClass.CDK46}
 EARLY = frozenset({Setting.ADJUVANT, Setting.NEOADJUVANT})
 _NEAR = 60  # days
+_STAGED = 366  # days from staging to adjuvant endocrine therapy: surgery, chemotherapy and radiotherapy lie between
+_LAPSED = 366  # days: an order without an end reaches no further
+_LAST_DOSE = 120  # days: what was given or handed over did not go on so long after its last trace
+_HANDED = frozenset({Proof.ADMINISTERED, Proof.DISPENSED})
 _TOGETHER = 28  # days: a targeted drug begun together with endocrine therapy is part of its line
 
 
@@ -116,7 +126,8 @@ def _advanced_span(chart: Chart) -> Span:
 def place(chart: Chart) -> tuple[Placed, ...]:
     """Every systemic exposure, in order of its start."""
     known_on = _advanced_span(chart)
-    placed = [_placed(e, known_on) for e in chart.exposures if e.drug_class in SYSTEMIC]
+    early = [_ends(s.known_on) for s in chart.spread if s.extent is Extent.EARLY and s.known_on is not None]
+    placed = [_placed(e, known_on, early) for e in chart.exposures if e.drug_class in SYSTEMIC]
     placed.sort(key=_begun)
     if any(_begun(a) == _begun(b) for a, b in pairwise(placed)):
         placed.sort(key=_order)
@@ -133,7 +144,27 @@ def _order(placed: Placed) -> tuple[Span, str, str]:
     return placed.begun, e.drug, repr((e.start, e.end, e.ongoing, e.setting.value, e.stop_reason.value, e.sources))
 
 
-def _placed(e: Exposure, advanced: Span) -> Placed:
+def over_by(e: Exposure) -> date | None:
+    """The day by which it was over: its end, else by its last trace. None: it goes on, or nothing has a date."""
+    if e.end is not None:
+        return e.end.last
+    traces = [d.last for d in (e.last_seen or e.start, e.covered_until) if d is not None]
+    if e.ongoing is True or e.on_hold or not traces:
+        return None
+    shown = e.proofs - {Proof.ORDERED} if Proof.ADMINISTERED in e.proofs else e.proofs  # doses tell more than orders
+    return add_days(max(traces), _LAST_DOSE if shown and shown <= _HANDED else _LAPSED)
+
+
+def _begun_as_early(e: Exposure, advanced: Span, early: list[Span]) -> bool:
+    """Endocrine therapy that followed the staging as early disease."""
+    if e.start is None or e.drug_class not in (DrugClass.AI, DrugClass.SERM):
+        return False
+    return any(
+        add_days(staged[0], _STAGED) >= e.start.last and staged[1] < _shift(advanced[0], -_NEAR) for staged in early
+    )
+
+
+def _placed(e: Exposure, advanced: Span, early: list[Span]) -> Placed:
     start = span(e.start)
     if e.setting in EARLY:
         return Placed(e, Known.NO, start)
@@ -142,7 +173,10 @@ def _placed(e: Exposure, advanced: Span) -> Placed:
     if start[0] >= _shift(advanced[1], -_NEAR):
         return Placed(e, Known.YES, start)
     began_before = start[1] < _shift(advanced[0], -_NEAR)
-    if began_before and e.end is not None and e.end.last <= _shift(advanced[0], _NEAR):
+    over = over_by(e)
+    if began_before and over is not None and over <= _shift(advanced[0], _NEAR):
+        return Placed(e, Known.NO, start)
+    if began_before and _begun_as_early(e, advanced, early):
         return Placed(e, Known.NO, start)
     return Placed(e, Known.UNKNOWN, (start[0], max(start[1], advanced[1])))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from smart_app.codes import load_codebook
@@ -15,7 +17,8 @@ ROWS = spec.rows("drugs.toml")
 @pytest.mark.parametrize("row", ROWS, ids=[row["title"] for row in ROWS])
 def test_medication_resources_give_these_exposures(row):
     record = spec.given(row)
-    exposures, unclear = read_exposures(record, BOOK)
+    advanced = date.fromisoformat(row["advanced"]) if "advanced" in row else None
+    exposures, unclear = read_exposures(record, BOOK, advanced)
     assert [spec.drug_line(e) for e in exposures] == row["drugs"]
     assert spec.asides(record) == sorted(row["aside"])
     shown = [code for code in row["aside"] if code in {"drug.conflict", "drug.blinded"}]

@@ -15,16 +15,28 @@ CLAUSES = {
     "W3": ("HER2", "HER2 negative: IHC 0, 1+ (HER2-low is negative), or 2+ with in-situ hybridisation not amplified."),
     "W4": (
         "Aromatase inhibitor",
-        "One is taken now, or was stopped no longer ago than the policy allows. An old order that nothing bears out "
-        "does not tell.",
+        "One is taken now, or was stopped or paused no longer ago than the policy allows (60 days, judgement). An "
+        "order counts for a year, a box or a dose for 120 days (judgement); an older one that nothing bears out does "
+        "not tell.",
     ),
-    "W5": ("CDK4/6 inhibitor", "One is taken now, or is on hold for no longer than 8 weeks (judgement)."),
+    "W5": (
+        "CDK4/6 inhibitor",
+        "One is taken now, or is on hold for no longer than 8 weeks (judgement). Orders, boxes and doses count as for "
+        "the aromatase inhibitor.",
+    ),
     "W6": (
         "First line",
-        "No other line for advanced disease. (Neo)adjuvant therapy is no line; a swap for toxicity is the same line.",
+        "No other line for advanced disease. (Neo)adjuvant therapy is no line; a swap for toxicity is the same line. "
+        "Judgement, where the record does not name the setting: what began up to 60 days before the advanced disease "
+        "was known was for advanced disease; what began earlier and was over by then was (neo)adjuvant, and so was an "
+        "aromatase inhibitor begun within a year after staging as early disease; any other that went on is asked. "
+        "Chemotherapy goes on until 6 weeks after the last dose, and is over 120 days after it.",
     ),
     "W7": ("No SERD", "Never a SERD or degrader for advanced disease. An adjuvant one is asked: there are no data."),
-    "W8": ("No progression", "None recorded on this line. Equivocal imaging is not progression, and is said."),
+    "W8": (
+        "No progression",
+        "None recorded on this line. Equivocal imaging, or a status not settled, is not progression, and is said.",
+    ),
     "W9": ("Person", "Alive, and 18 or older."),
     "D1": ("No draw", "None when the window is outside, after death, or while a switch review is open; each is said."),
     "D2": ("Date cannot be told", "No date while the window, or the day it would be counted from, cannot be told."),

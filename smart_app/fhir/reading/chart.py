@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from datetime import date, tzinfo
 
 from smart_app.codes import Codebook
-from smart_app.domain.facts import Chart, Gap, Part
+from smart_app.domain.facts import Chart, Extent, Gap, Part, Spread
 from smart_app.fhir.jsontext import no_collection
 from smart_app.fhir.reading.disease import read_disease
 from smart_app.fhir.reading.drugs import read_exposures
@@ -38,8 +38,8 @@ def read_chart(
     notes = Notes()
     record = Record.of(sift(entries, patient_id, receipt, base=base, strict=strict), zone, notes)
     results = read_results(record, codebook)
-    exposures, unclear = read_exposures(record, codebook)
     disease = read_disease(record, codebook)
+    exposures, unclear = read_exposures(record, codebook, _advanced(disease.spread))
     person, visits = read_person(record), read_visits(record, codebook)
     receipt.set_aside.extend(notes.set_aside)
     unused = {note.source for note in (*receipt.set_aside, *receipt.foreign)}
@@ -59,6 +59,12 @@ def read_chart(
         visits=visits,
         gaps=gaps_of(receipt),
     )
+
+
+def _advanced(spread: tuple[Spread, ...]) -> date | None:
+    """The day from which the disease was surely known to be advanced."""
+    days = [s.known_on.last for s in spread if s.extent is not Extent.EARLY and s.known_on is not None]
+    return min(days, default=None)
 
 
 _TYPE_PARTS = {
@@ -108,6 +114,8 @@ def gaps_of(receipt: Receipt) -> tuple[Gap, ...]:
             gaps.add(
                 Gap(Part.DRUGS, refused.code, f"{refused.source or 'An entry'}: the drug it names could not be read.")
             )
+        elif refused.code == "drug.only_in_diagnosis":  # the list of drugs is incomplete by the record's own words
+            gaps.add(Gap(Part.DRUGS, refused.code, f"{refused.source or 'An entry'} {refused.why}."))
     for foreign in (f for f in receipt.foreign if f.code in ALARMING):
         for part in _TYPE_PARTS.get(foreign.source.partition("/")[0], ()):
             gaps.add(Gap(part, foreign.code, f"{foreign.source} names another patient and was refused."))

@@ -6,21 +6,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from smart_app.codes import Codebook
 from smart_app.domain.facts import DrugClass, Exposure
 from smart_app.fhir.reading.exposures import join
 from smart_app.fhir.reading.medication import Naming, medication_of, name_drugs
-from smart_app.fhir.reading.record import Json, Record, obj, reference_of
+from smart_app.fhir.reading.record import Json, Record, codings, obj, reference_of
 from smart_app.fhir.reading.stretches import DRUG_TYPES, Stretch, stretch_of
 from smart_app.fhir.reading.treatment_words import is_other_use
 
+_PAST = {"inactive", "remission", "resolved"}
+_NEVER = {"entered-in-error", "refuted"}
 
-def read_exposures(record: Record, codebook: Codebook) -> tuple[tuple[Exposure, ...], tuple[str, ...]]:
+
+def read_exposures(
+    record: Record, codebook: Codebook, advanced: date | None = None
+) -> tuple[tuple[Exposure, ...], tuple[str, ...]]:
     """(exposures by start, sentences on unclear drugs). Drugs that the code book does not know give nothing.
 
+    ``advanced``: the day the disease was known to be advanced, across which a stopped drug is not joined.
+
     Set aside, with codes: ``drug.conflict`` (code and text name different drugs), ``drug.blinded``, ``drug.unresolved``
-    (a Medication that was not read: the chart's drugs are then not complete) and the statuses that show no treatment.
+    (a Medication that was not read: the chart's drugs are then not complete), ``drug.only_in_diagnosis`` (as much: a
+    diagnosis says that an aromatase inhibitor is taken and no entry names one) and the statuses that show no treatment.
     """
     by_drug: dict[tuple[str, DrugClass], list[Stretch]] = {}
     unclear: list[str] = []
@@ -35,9 +44,24 @@ def read_exposures(record: Record, codebook: Codebook) -> tuple[tuple[Exposure, 
                     unclear.append(f"{reference_of(resource)} {naming.why}")
             elif naming.drugs:
                 _add(by_drug, record, resource, naming, codebook)
-    exposures = [exposure for stretches in by_drug.values() for exposure in join(stretches)]
+    exposures = [exposure for stretches in by_drug.values() for exposure in join(stretches, advanced)]
+    if not any(e.drug_class is DrugClass.AI for e in exposures):
+        _told_by_diagnosis(record, codebook)
     exposures.sort(key=lambda e: (e.start is None, e.start.first if e.start else None, e.drug))
     return tuple(exposures), tuple(dict.fromkeys(unclear))
+
+
+def _told_by_diagnosis(record: Record, book: Codebook) -> None:
+    for condition in record.all("Condition"):
+        code = codings(condition.get("code"))
+        clinical, verification = (
+            {c for _, c, _ in codings(condition.get(key))} for key in ("clinicalStatus", "verificationStatus")
+        )
+        if "AI" not in book.meanings_of("drug_use", code) or clinical & _PAST or verification & _NEVER:
+            continue
+        record.notes.aside(
+            "drug.only_in_diagnosis", "says that an aromatase inhibitor is taken, and no entry names one", condition
+        )
 
 
 def _add(

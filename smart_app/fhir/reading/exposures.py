@@ -1,9 +1,11 @@
 """Stretches of one drug, from whatever sources -> exposures: intervals with what is not known left open.
 
 Stretches join where they overlap or lie at most 60 days apart, unless the record gives them different settings
-(adjuvant and advanced stay two exposures) or the earlier one was stopped for progression. For joining, never as proof
-of taking, an order without an end reaches 366 days (J: a prescription lapses after a year), one that ran out as long as
-its supply or 92 days (J: a quarter), a box as long as its supply. A written stop cuts what was ordered or said before.
+(adjuvant and advanced stay two exposures), the earlier one was stopped for progression, or it began more than 60 days
+before the disease was known to be advanced, was stopped then, and the later one began after. For joining, never as
+proof of taking, an order without an end reaches 366 days (J: a prescription lapses after a year), one that ran out as
+long as its supply or 92 days (J: a quarter), a box as long as its supply. A written stop cuts what was ordered or said
+before.
 
 Start: the earliest; where an order is followed within 31 days by evidence of taking, that evidence's day. End: what the
 latest entry says. A hand-over, dose or assertion after a stop leaves the end unknown.
@@ -24,15 +26,15 @@ RUN_OUT_REACH = timedelta(days=92)
 START_SHIFT = timedelta(days=31)
 
 
-def join(stretches: Iterable[Stretch]) -> list[Exposure]:
-    """The exposures of one drug, in order of time, the undated last."""
+def join(stretches: Iterable[Stretch], advanced: date | None = None) -> list[Exposure]:
+    """The exposures of one drug, in order of time, the undated last. ``advanced``: the day that disease was known."""
     dated = sorted((s for s in stretches if _begin(s)), key=lambda s: (_begin(s) or date.min, s.source))
     groups: list[list[Stretch]] = []
     for known in (True, False):  # those whose setting is known find their groups first
         for stretch in dated:
             if (stretch.setting is not Setting.UNKNOWN) is known:
-                _place(groups, stretch)
-    groups = _settle(groups)
+                _place(groups, stretch, advanced)
+    groups = _settle(groups, advanced)
     undated = [s for s in stretches if not _begin(s)]
     if len(groups) == 1 and all(_fits(groups[0], s) for s in undated):
         groups[0] += undated
@@ -75,9 +77,9 @@ def _fits(group: list[Stretch], stretch: Stretch) -> bool:
     return len(settings) <= 1
 
 
-def _near(group: list[Stretch], stretch: Stretch) -> bool:
+def _near(group: list[Stretch], stretch: Stretch, advanced: date | None) -> bool:
     begin, other = _begin(stretch), min(d for s in group if (d := _begin(s)))
-    if begin is None:
+    if begin is None or (advanced is not None and _parted(group, other, begin, advanced)):
         return False
     for member in group:
         end = member.end or member.seen
@@ -86,20 +88,31 @@ def _near(group: list[Stretch], stretch: Stretch) -> bool:
     return begin <= _reach(group) + GAP and other <= _reach([stretch]) + GAP
 
 
-def _place(groups: list[list[Stretch]], stretch: Stretch) -> None:
+def _parted(group: list[Stretch], first: date, begin: date, advanced: date) -> bool:
+    """Early disease's therapy, stopped when the disease was found advanced, and begun again after that."""
+    if begin < advanced or first >= advanced - GAP or any(s.state == "ongoing" for s in group):
+        return False
+    stops = [s.end.last for s in group if s.state == "ended" and s.firm and s.end is not None]
+    stop = max(stops, default=None)
+    return stop is not None and stop < begin and stop <= advanced + GAP and all(_word(s) <= stop for s in group)
+
+
+def _place(groups: list[list[Stretch]], stretch: Stretch, advanced: date | None) -> None:
     for group in reversed(groups):
-        if _fits(group, stretch) and _near(group, stretch):
+        if _fits(group, stretch) and _near(group, stretch, advanced):
             group.append(stretch)
             return
     groups.append([stretch])
 
 
-def _settle(groups: list[list[Stretch]]) -> list[list[Stretch]]:
+def _settle(groups: list[list[Stretch]], advanced: date | None) -> list[list[Stretch]]:
     """Groups that a later stretch has brought together are one; in order of time."""
     groups.sort(key=lambda g: min(d for s in g if (d := _begin(s))))
     settled: list[list[Stretch]] = []
     for group in groups:
-        home = next((g for g in settled if len(_settings(g + group)) <= 1 and all(_near(g, s) for s in group)), None)
+        home = next(
+            (g for g in settled if len(_settings(g + group)) <= 1 and all(_near(g, s, advanced) for s in group)), None
+        )
         if home is None:
             settled.append(group)
         else:
@@ -153,6 +166,18 @@ def _ending(group: list[Stretch]) -> tuple[PartialDate | None, bool | None]:
     return None, None
 
 
+def _held_since(group: list[Stretch], held: list[Stretch]) -> PartialDate | None:
+    """The day the hold's own entry gives; an earlier stop of the same drug, with nothing taken since, began it."""
+    since = next((s.held_since for s in held if s.held_since), None)
+    stops = [s.end for s in group if s.state == "ended" and s.end is not None]
+    stop = max(stops, key=lambda d: d.last, default=None)
+    if since is None or stop is None or stop.last >= since.first:
+        return since
+    begun_again = any(s.start is not None and s.start.first > stop.last for s in group)
+    taken_since = any(_word(s) > stop.last for s in group if not s.held)
+    return since if begun_again or taken_since else stop
+
+
 def _exposure(group: list[Stretch]) -> Exposure:
     end, ongoing = _ending(group)
     latest = max(group, key=_word)
@@ -174,7 +199,7 @@ def _exposure(group: list[Stretch]) -> Exposure:
         last_seen=max((s.seen for s in group if s.seen), key=lambda d: d.last, default=None),
         covered_until=max((s.covered for s in group if s.covered), key=lambda d: d.last, default=None),
         on_hold=bool(held),
-        on_hold_since=next((s.held_since for s in held if s.held_since), None),
+        on_hold_since=_held_since(group, held),
         stop_reason=reason,
         setting=settings.pop() if settings else Setting.UNKNOWN,
         proofs=frozenset(s.proof for s in group),

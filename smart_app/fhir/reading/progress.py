@@ -83,6 +83,10 @@ def _value(observation: Json) -> Json:
 def read_status(record: Record, observation: Json, book: Codebook) -> DiseaseStatus | None:
     """The status an Observation states, or None (set aside where it is withdrawn, provisional or not understood)."""
     status = (text(observation.get("status")) or "").lower()
+    if status == "preliminary" and _coded_progress(book, _value(observation)) is Progress.WORSENED:
+        # a progression that is not final yet closes nothing, and is not passed over
+        when = observed_on(record, observation)
+        return DiseaseStatus(Progress.UNDETERMINED, when, _imaging(observation), (source_of(observation),))
     if status not in _FINAL:
         record.notes.aside("status.not_final", f"disease status is {status}", observation)
         return None

@@ -4,6 +4,7 @@ Written rules (issue "Drugs and lines of therapy"; clauses W4, W5 ask for "now" 
 
 - MedicationStatement (proof TAKEN): ``active`` without an end is ongoing, last seen on its ``dateAsserted`` (else its
   start); with an end it lasts until that end. ``completed``/``stopped`` have ended, the day only where it is written.
+  ``unknown`` shows the drug on the days of its period alone: on its ``dateAsserted`` the use was not known.
 - MedicationRequest (proof ORDERED; TAKEN where it is ``reported``): shows that it was ordered on that day, never that
   it is taken now, however long its status stays ``active``. ``completed``/``stopped`` have ended on their bounds' end.
   A plan, proposal or option is no order unless it is reported (US Core: ``intent=plan`` + ``reported``).
@@ -11,7 +12,8 @@ Written rules (issue "Drugs and lines of therapy"; clauses W4, W5 ask for "now" 
   no end of treatment. A box lasts ``daysSupply``.
 - Entered in error, not taken, not done, cancelled, declined, draft, intended, ``doNotPerform`` entries are set aside.
 - A hold begins on the day its words give ("held since 2026-05-10"), else where a statement on hold ends, else on the
-  day that statement was made (the first the record shows of it); an order on hold does not say since when.
+  day that statement was made (the first the record shows of it), or with an earlier stop of the same drug after which
+  nothing was taken; an order on hold does not say since when.
 - A period whose end lies before its start is used for neither date.
 """
 
@@ -169,7 +171,8 @@ def _statement(record: Record, resource: Json, status: str) -> Fields:
         "proof": Proof.TAKEN,
         "start": start,
         "end": end if status != "on-hold" else None,
-        "seen": _latest(end, start) if ended and (end or start) else (asserted or start),
+        # "unknown" says of the day it was stated only that nobody knew
+        "seen": _latest(end, start) if (ended or status == "unknown") and (end or start) else (asserted or start),
         "asserted": asserted is not None,
         "firm": ended,
         "held_since": (end or asserted) if status == "on-hold" else None,
