@@ -229,7 +229,8 @@ def in_copy(root: Path, names: list[str]) -> int:
     unfit = [f"No reason for: {s.key}" for s in alive if _why(s, reasons) is None]
     patterns = [r["pattern"] for r in reasons if not any(re.search(r["pattern"], s.key) for s in alive)]
     unfit += [f"A reason without a survivor: {pattern}" for pattern in patterns]
-    print("\n".join(unfit), file=sys.stderr)
+    for words in unfit:
+        print(words, file=sys.stderr)
     return 1 if unfit or score < ENOUGH else 0
 
 
