@@ -136,8 +136,8 @@ def test_a_short_rsa_key_is_not_trusted(in_memory: Fresh) -> None:
     weak = rsa.generate_private_key(65537, 1024)
     with pytest.warns(Warning, match="2048"):
         key = RSAKey.import_key(weak)
-        published = {"keys": [{**key.as_dict(private=False), "kid": "one"}]}
-        status, page = opened(in_memory, lambda e, n: {**e.token, "id_token": signed(claims(e, n), key=key)}, published)
+        keys = {"keys": [{**key.as_dict(private=False), "kid": "one"}]}
+        status, page = opened(in_memory, lambda e, n: {**e.token, "id_token": signed(claims(e, n), key=key)}, keys)
     assert status == 502
     assert "id_token.invalid" in page
 
