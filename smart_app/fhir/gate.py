@@ -1,9 +1,10 @@
 """The one way out: every HTTP request of the app goes through a Gate.
 
 Registered origins only, no redirect followed, nothing taken from the environment (proxies, netrc), a deadline over the
-whole answer, a cap on its size after decompression, GET tried again with jitter within a budget (never a POST or PUT),
-also where the server throttles (429, or 403 with Retry-After), and a circuit breaker. An origin that is open for public
-addresses only is held to that twice: when its name is looked up, and on the connected socket (no DNS rebinding).
+whole answer however it trickles in, a cap on its size after decompression, GET tried again with jitter within a budget
+(never a POST or PUT), also where the server throttles (429, or 403 with Retry-After), and a circuit breaker. An origin
+that is open for public addresses only is held to that twice: when its name is looked up, and on the connected socket
+(no DNS rebinding).
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from smart_app.errors import FhirError
 from smart_app.fhir.ahead import open_ahead
 from smart_app.fhir.publicnet import PublicAdapter, is_public
+from smart_app.fhir.timed import TimedAdapter, within
 
 MAX_BYTES = 64 * 1024 * 1024
 UNPACKED_TIMES, UNPACKED_AT_LEAST = 200, 1024 * 1024
@@ -109,10 +110,10 @@ class Gate:
     tries: int = 4
     _allowed: dict[str, bool] = field(default_factory=dict)
     _health: dict[str, _Health] = field(default_factory=dict)
-    _adapter: HTTPAdapter = field(
-        default_factory=lambda: HTTPAdapter(pool_connections=32, pool_maxsize=64, max_retries=0)
+    _adapter: TimedAdapter = field(
+        default_factory=lambda: TimedAdapter(pool_connections=32, pool_maxsize=64, max_retries=0)
     )
-    _public: HTTPAdapter = field(
+    _public: TimedAdapter = field(
         default_factory=lambda: PublicAdapter(pool_connections=32, pool_maxsize=64, max_retries=0)
     )
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -153,7 +154,8 @@ class Gate:
         for attempt in range(self.tries if again else 1):
             last = attempt == (self.tries if again else 1) - 1
             try:
-                reply = self._once(method, url, headers, params, form, body, timeout, max_bytes or self.max_bytes)
+                with within(timeout):
+                    reply = self._once(method, url, headers, params, form, body, timeout, max_bytes or self.max_bytes)
             except FhirError as error:
                 self._failed(origin)
                 if last or error.code not in ("net.unreachable",):
@@ -191,13 +193,13 @@ class Gate:
         if not private:
             _require_public(urlsplit(url).hostname or "")
 
-    def _adapter_for(self, url: str, *, pooled: bool) -> HTTPAdapter:
+    def _adapter_for(self, url: str, *, pooled: bool) -> TimedAdapter:
         """Reads share their connections. A write has its own: one that the server let go meanwhile would lose it."""
         with self._lock:
             private = self._allowed.get(origin_of(url), False)
         if pooled:
             return self._adapter if private else self._public
-        return HTTPAdapter(max_retries=0) if private else PublicAdapter(max_retries=0)
+        return TimedAdapter(max_retries=0) if private else PublicAdapter(max_retries=0)
 
     def _once(
         self,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Any
+from typing import ClassVar
 
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
+
+from smart_app.fhir.timed import TimedAdapter, TimedHttp, TimedHttps
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -37,12 +38,12 @@ def _checked(connection: HTTPConnection, made: socket.socket) -> socket.socket:
     return made
 
 
-class _PublicHttp(HTTPConnection):
+class _PublicHttp(TimedHttp):
     def _new_conn(self) -> socket.socket:
         return _checked(self, super()._new_conn())
 
 
-class _PublicHttps(HTTPSConnection):
+class _PublicHttps(TimedHttps):
     def _new_conn(self) -> socket.socket:
         return _checked(self, super()._new_conn())
 
@@ -55,9 +56,7 @@ class _HttpsPool(HTTPSConnectionPool):
     ConnectionCls = _PublicHttps
 
 
-class PublicAdapter(HTTPAdapter):
+class PublicAdapter(TimedAdapter):
     """Requests' adapter over such connections."""
 
-    def init_poolmanager(self, *args: Any, **more: Any) -> None:
-        super().init_poolmanager(*args, **more)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    pools: ClassVar = {"http": _HttpPool, "https": _HttpsPool}

@@ -37,7 +37,7 @@ def context_of(answer: dict[str, Any], issuer: Issuer) -> Context:
     """Total: any answer gives a context."""
     intent = text(answer.get("intent"))
     return Context(
-        encounter_id=fhir_id(answer.get("encounter")),
+        encounter_id=fhir_id(answer.get("encounter"), "Encounter"),
         need_patient_banner=answer.get("need_patient_banner") is not False,
         intent=intent if intent in INTENTS else None,
         tenant=_plain(answer.get("tenant"), _TENANT, 64),

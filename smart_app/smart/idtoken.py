@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import math
 import threading
 import time
 from contextlib import suppress
@@ -20,6 +21,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS
 LEEWAY = 60  # seconds that the EHR's clock may be ahead of ours
 EXPIRY_LEEWAY = 10  # a token that was just given has minutes left, so hardly any is needed here
 _KEEP = 600.0
+_LEAST_BITS = 2048  # of an RSA key (RFC 7518, 3.3)
 
 
 def _bad(why: str) -> LaunchError:
@@ -44,10 +46,7 @@ class JwksCache:
         for fresh in (False, True):
             fitting = _fitting(self._keys(url, fresh), kid, algorithm)
             if len(fitting) == 1:
-                try:
-                    return jwk.import_key(fitting[0])
-                except (JoseError, ValueError, KeyError, TypeError) as error:
-                    raise _bad("its key cannot be used") from error
+                return _usable(fitting[0])
             if len(fitting) > 1:
                 raise _bad("several keys could have signed it")
         raise _bad("its key is not among the EHR's published keys")
@@ -74,6 +73,16 @@ class JwksCache:
         return found
 
 
+def _usable(published: dict[str, Any]) -> jwk.Key:
+    try:
+        key = jwk.import_key(published)
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _bad("its key cannot be used") from error
+    if isinstance(key, jwk.RSAKey) and key.public_key.key_size < _LEAST_BITS:
+        raise _bad("its key is too short")
+    return key
+
+
 def _fitting(keys: list[dict[str, Any]], kid: str | None, algorithm: str) -> list[dict[str, Any]]:
     """The signing keys of this algorithm with this ``kid``; a set with one nameless key needs no ``kid``."""
     family = {"R": "RSA", "P": "RSA", "E": "EC"}[algorithm[0]]
@@ -91,8 +100,10 @@ def check_id_token(
 ) -> dict[str, Any]:
     """The claims, or LaunchError ``id_token.invalid`` (OpenID Connect Core 3.1.3.7)."""
     try:
-        header = jws.extract_compact(raw.encode()).headers()
-    except (JoseError, ValueError, TypeError, AttributeError) as error:
+        parts = jws.extract_compact(raw.encode())
+        header = parts.headers()
+        jsontext.loads_plain(parts.payload)  # one claim said twice would mean two things
+    except (JoseError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _bad("it cannot be read") from error
     algorithm, kid = header.get("alg"), header.get("kid")
     if algorithm not in ALGORITHMS:
@@ -107,7 +118,7 @@ def check_id_token(
     audiences = audience if isinstance(audience, list) else [audience]
     if str(claims.get("iss")).rstrip("/") not in {i.rstrip("/") for i in issuers}:
         raise _bad("it was issued by another server")
-    if client_id not in audiences or (len(audiences) > 1 and claims.get("azp") != client_id):
+    if client_id not in audiences or (claims.get("azp") != client_id and (len(audiences) > 1 or "azp" in claims)):
         raise _bad("it is meant for another app")
     if not _number(claims.get("exp")) or claims["exp"] <= moment - EXPIRY_LEEWAY:
         raise _bad("it has expired")
@@ -116,10 +127,12 @@ def check_id_token(
     if "nbf" in claims and (not _number(claims["nbf"]) or claims["nbf"] > moment + LEEWAY):
         raise _bad("it is not valid yet")
     said = claims.get("nonce")
-    if not isinstance(said, str) or not hmac.compare_digest(said.encode(), nonce.encode()):
+    if not isinstance(said, str) or not hmac.compare_digest(said.encode("utf-8", "replace"), nonce.encode()):
         raise _bad("it does not belong to this launch")
     return claims
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -29,11 +29,11 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
-def fhir_id(value: object) -> str | None:
-    """A resource id; ``Patient/x`` and ``Encounter/x`` are taken as ``x``."""
+def fhir_id(value: object, kind: str = "Patient") -> str | None:
+    """A resource id; ``Patient/x`` is taken as ``x``, where a patient is meant, and never an ``Encounter/x``."""
     if not isinstance(value, str):
         return None
-    ident = value.removeprefix("Patient/").removeprefix("Encounter/")
+    ident = value.removeprefix(f"{kind}/")
     return ident if ident and len(ident) <= 64 and set(ident) <= _ID and ident.strip(".") else None
 
 

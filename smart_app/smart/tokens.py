@@ -29,7 +29,7 @@ def token_request(issuer: Issuer, endpoints: Endpoints, gate: Gate, form: dict[s
     except FhirError as error:
         raise LaunchError(f"The EHR's sign-in gave no token. {error.message}", code=error.code) from error
     try:
-        answer = jsontext.loads(reply.body)
+        answer = jsontext.loads_plain(reply.body)
     except ValueError:
         answer = None
     if reply.status == 200 and isinstance(answer, dict) and "error" not in answer:
