@@ -12,8 +12,10 @@
 - Where no end is written and nothing says that it goes on, an order is over 366 days after its last trace, and what was
   given or handed over 120 days after the last dose or supply (judgement: an order lapses after a year, and no course
   pauses for four months).
-- Palbociclib has no use before advanced disease, so that its start shows that the disease was advanced by then. Where
-  no statement on the spread has a date, any CDK4/6 inhibitor of unstated setting shows the same (judgement).
+- Palbociclib has no approved use before advanced disease, so that its start shows that the disease was advanced by
+  then, unless it was over more than 60 days before the advanced disease was known (a trial in early disease, or a late
+  record: open). Where no statement on the spread has a date, any CDK4/6 inhibitor of unstated setting shows the same
+  (judgement).
 - Where that leaves it open, W6 says so.
 """
 
@@ -101,6 +103,11 @@ def _shift(day: date, days: int) -> date:
     return day if day in ALWAYS else add_days(day, days)
 
 
+def _over_before(e: Exposure, advanced: Span) -> bool:
+    over = over_by(e)
+    return over is not None and over < _shift(advanced[0], -_NEAR)
+
+
 def _advanced_span(chart: Chart) -> Span:
     """When the disease became known as advanced, as far as statements and drugs tell."""
     stated = [_ends(s.known_on) for s in chart.spread if s.extent is not Extent.EARLY and s.known_on is not None]
@@ -114,7 +121,7 @@ def _advanced_span(chart: Chart) -> Span:
             or (
                 e.setting is Setting.UNKNOWN
                 and e.drug_class is DrugClass.CDK46
-                and (e.drug == "palbociclib" or not stated)
+                and ((e.drug == "palbociclib" and not _over_before(e, earliest(stated))) if stated else True)
             )
         )
     ]
@@ -174,7 +181,7 @@ def _placed(e: Exposure, advanced: Span, early: list[Span]) -> Placed:
         return Placed(e, Known.YES, start)
     began_before = start[1] < _shift(advanced[0], -_NEAR)
     over = over_by(e)
-    if began_before and over is not None and over <= _shift(advanced[0], _NEAR):
+    if began_before and over is not None and over <= _shift(advanced[0], _NEAR) and e.drug != "palbociclib":
         return Placed(e, Known.NO, start)
     if began_before and _begun_as_early(e, advanced, early):
         return Placed(e, Known.NO, start)

@@ -23,6 +23,7 @@ from smart_app.fhir.reading.stretches import Stretch
 GAP = timedelta(days=60)
 ORDER_REACH = timedelta(days=366)
 RUN_OUT_REACH = timedelta(days=92)
+_HANDED = frozenset({Proof.ADMINISTERED, Proof.DISPENSED})
 START_SHIFT = timedelta(days=31)
 
 
@@ -134,7 +135,8 @@ def _start(group: list[Stretch]) -> PartialDate | None:
 
 def _word(stretch: Stretch) -> date:
     day = (stretch.end if stretch.state == "ended" else None) or stretch.seen or stretch.start or stretch.end
-    return day.last if day is not None else date.min
+    said = day.last if day is not None else date.min
+    return max(said, stretch.held_since.last) if stretch.held and stretch.held_since is not None else said
 
 
 def _ending(group: list[Stretch]) -> tuple[PartialDate | None, bool | None]:
@@ -166,9 +168,20 @@ def _ending(group: list[Stretch]) -> tuple[PartialDate | None, bool | None]:
     return None, None
 
 
+def _undoes(other: Stretch, held: Stretch) -> bool:
+    """An order's status is of today: what was handed over since it was written does not undo its hold."""
+    if held.proof is Proof.ORDERED and held.held_since is None and other.proof in _HANDED:
+        return False
+    return _word(other) > _word(held)
+
+
 def _held_since(group: list[Stretch], held: list[Stretch]) -> PartialDate | None:
-    """The day the hold's own entry gives; an earlier stop of the same drug, with nothing taken since, began it."""
+    """The day the hold's own entry gives, else that of the last box or dose; an earlier stop of the same drug, with
+    nothing taken since, began it."""
     since = next((s.held_since for s in held if s.held_since), None)
+    if held and since is None:
+        handed = [s.seen for s in group if s.proof in _HANDED and not s.held and s.seen is not None]
+        return max(handed, key=lambda d: d.last, default=None)
     stops = [s.end for s in group if s.state == "ended" and s.end is not None]
     stop = max(stops, key=lambda d: d.last, default=None)
     if since is None or stop is None or stop.last >= since.first:
@@ -188,7 +201,7 @@ def _exposure(group: list[Stretch]) -> Exposure:
         reason = max(stops, key=_word).reason if stops else next(iter(reasons))
         if StopReason.PROGRESSION in reasons:  # the reason that must not be lost
             reason = StopReason.PROGRESSION
-    held = [s for s in group if s.held and not any(_word(o) > _word(s) for o in group if not o.held)]
+    held = [s for s in group if s.held and not any(_undoes(o, s) for o in group if not o.held)]
     settings = _settings(group)
     return Exposure(
         drug=latest.drug,

@@ -22,6 +22,12 @@ _BETTER = re.compile(
     r"\b(?:partial|complete|near[- ]complete|favou?rable) (?:metabolic )?(?:treatment )?(?:response|remission)\b|"
     r"\bdisease (?:has )?improved\b|\bimproving disease\b"
 )
+_LESION = r"(?:lesion|nodule|focus|foci|uptake|opacity|opacities|deposit)s?"
+_UNSURE = r"(?:indeterminate|equivocal|suspicious|concerning)"
+_DOUBT = re.compile(
+    rf"\bnew\b[^.;]{{0,60}}\b{_LESION}\b[^.;]{{0,60}}\b{_UNSURE}\b|\bnew\b[^.;]{{0,60}}\b{_UNSURE}\b[^.;]{{0,40}}\b{_LESION}\b|"
+    rf"\b{_UNSURE}\b (?:\w+ ){{0,2}}new\b[^.;]{{0,40}}\b{_LESION}\b|\b{_UNSURE} for (?:\w+ ){{0,2}}progression\b"
+)
 _NEGATED = re.compile(
     r"\b(?:no|not|without|absence of|negative for|never|nor|free of|history of|if|until|before|risk of|rule out|r/o|"
     r"monitor\w* for|assess\w* for|evaluat\w* for)\b[^.;,]*$|\b(?:prior|previous)(?:ly)?\s+(?:\w+\s+)?$"
@@ -133,18 +139,23 @@ def is_imaging(resource: Json, book: Codebook) -> bool:
 def read_report(record: Record, report: Json, book: Codebook) -> DiseaseStatus | None:
     """An imaging report's conclusion: its codes, else unmistakable sentences. No understood sentence: nothing."""
     status = (text(report.get("status")) or "").lower()
-    if status not in _FINAL or not is_imaging(report, book):
+    if (status not in _FINAL and status != "preliminary") or not is_imaging(report, book):
         return None
     coded = {p for concept in items(report.get("conclusionCode")) if (p := _coded_progress(book, concept)) is not None}
     found = coded or _said_progress(text(report.get("conclusion")) or "")
     if not found:
         return None
     progress = found.pop() if len(found) == 1 else Progress.EQUIVOCAL_IMAGING
+    if status == "preliminary":
+        if progress is not Progress.WORSENED:
+            return None
+        progress = Progress.UNDETERMINED
     return DiseaseStatus(progress, observed_on(record, report), True, (source_of(report),))
 
 
 def _said_progress(conclusion: str) -> set[Progress]:
     found: set[Progress] = set()
+    unclear = False
     for sentence in re.split(r"(?<=[.;!?])\s+|\n+", plain(conclusion)):
         for pattern, progress in (
             (_WORSE, Progress.WORSENED),
@@ -155,7 +166,10 @@ def _said_progress(conclusion: str) -> set[Progress]:
             if hit is None or _NOT_CANCER.search(sentence) or _NEGATED.search(sentence[: hit.start()]):
                 continue
             found.add(Progress.EQUIVOCAL_IMAGING if _HEDGE.search(sentence) or "?" in sentence else progress)
-    return found
+        doubt = _DOUBT.search(sentence)
+        unclear = unclear or (doubt is not None and _NEGATED.search(sentence[: doubt.start()]) is None)
+    # a progression said plainly stands beside another finding that is unclear
+    return found | {Progress.EQUIVOCAL_IMAGING} if unclear and Progress.WORSENED not in found else found
 
 
 # --- LDH --------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ Written rules (issue "Drugs and lines of therapy"; clauses W4, W5 ask for "now" 
 - Entered in error, not taken, not done, cancelled, declined, draft, intended, ``doNotPerform`` entries are set aside.
 - A hold begins on the day its words give ("held since 2026-05-10"), else where a statement on hold ends, else on the
   day that statement was made (the first the record shows of it), or with an earlier stop of the same drug after which
-  nothing was taken; an order on hold does not say since when.
+  nothing was taken; an order on hold does not say since when: no sooner than the last box or dose (judgement).
 - A period whose end lies before its start is used for neither date.
 """
 
