@@ -143,8 +143,10 @@ _OPEN_LINE = ("setting_unknown", "lead_in", "after_chemotherapy", "not_read")
 
 def settled_line(clause: Clause, chart: Chart) -> Clause:
     """W6 where it is open and a clinician attested the first line, and no drug was begun since. Never against a no."""
+    if clause.answer is not Known.UNKNOWN:
+        return clause
     stated = [a for a in chart.attested if a.first_line and _nothing_begun_since(chart, a.on)]
-    if clause.answer is not Known.UNKNOWN or not stated:
+    if not stated:
         return clause
     if clause.reasons[0].code not in {f"window.line.{name}" for name in _OPEN_LINE}:
         return clause
@@ -162,7 +164,7 @@ def settled_progress(clause: Clause, chart: Chart, day: date, policy: Policy) ->
 
     It counts for as long as the policy's longest interval between draws (judgement): a scan is not valid for ever.
     """
-    if clause.reasons[0].code != "window.progression.not_read":
+    if clause.answer is not Known.UNKNOWN or clause.reasons[0].code != "window.progression.not_read":
         return clause
     used = {a.reference for a in chart.attested if a.used}
     calm = [
@@ -187,12 +189,12 @@ def told(decision: Decision, chart: Chart) -> Decision:
     if not chart.attested:
         return decision
     known = {a.reference: a for a in chart.attested}
-    reasons = tuple(_told(r, known) for r in decision.reasons)
+    reasons = (*(_told(r, known) for r in decision.reasons), *map(_gave_way, _unused(chart)))
     headline = decision.headline
     on = _rests_on(decision, known)
     if on:
         headline = f"{headline} Attested by a clinician: {listed(list(dict.fromkeys(a.short for a in on)))}."
-    return replace(decision, reasons=(*reasons, *map(_gave_way, _unused(chart))), headline=headline)
+    return replace(decision, reasons=reasons, headline=headline)
 
 
 def _unused(chart: Chart) -> list[Attested]:

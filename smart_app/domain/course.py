@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date
+from typing import NamedTuple
 
 from smart_app.domain.dates import PartialDate, add_days, add_months
 from smart_app.domain.decision import Reason
-from smart_app.domain.facts import Chart, DiseaseStatus, DrugClass, Exposure, Known, Part, Progress, Proof, StopReason
-from smart_app.domain.lines import ENDOCRINE, FOLLOWED, Placed, advanced_since, line_start, over_by
+from smart_app.domain.facts import (
+    Chart,
+    DiseaseStatus,
+    DrugClass,
+    Exposure,
+    Known,
+    Part,
+    Progress,
+    Proof,
+    Sources,
+    StopReason,
+)
+from smart_app.domain.lines import ENDOCRINE, FOLLOWED, Placed, advanced_since, over_by
 from smart_app.domain.logic import Span, all_of, any_of, before, known, not_after, recorded, span
 from smart_app.domain.policy import Policy
 from smart_app.domain.presence import ORDER_ONLY, taken, was_taken
 from smart_app.domain.reasons import JUDGEMENT, TRIAL, Clause, merged, missing_parts, not_found, order_of
 from smart_app.domain.regimen import names_of, of_class, sources_of
+from smart_app.domain.subtype import has_other_cancer
 from smart_app.domain.wording import date_words, day_words
 
 NEXT_LINE = "window.line.later"  # the reason's code where a later line has begun (R7)
@@ -23,44 +35,52 @@ _OTHER_LINE = frozenset({DrugClass.CHEMOTHERAPY, DrugClass.HER2, DrugClass.TARGE
 _CYCLE = 42  # days, judgement: six weeks after the last dose, the next cycle no longer goes without saying
 
 
-@dataclass(frozen=True, slots=True)
-class _Second:
-    """A drug that stands, or may stand, for a second line."""
+class _Progressions(NamedTuple):
+    """What shows, or may show, that the disease progressed under treatment."""
 
-    answer: Known
-    placed: Placed
+    recorded: list[Span]
+    stopped_for: list[Placed]
 
 
-def first_line(chart: Chart, placed: tuple[Placed, ...], day: date, today: date, policy: Policy) -> Clause:
-    """W6: no earlier endocrine line for advanced disease, and no later one begun."""
+def first_line(
+    chart: Chart, placed: tuple[Placed, ...], start: Span | None, day: date, today: date, policy: Policy
+) -> Clause:
+    """W6: no earlier endocrine line for advanced disease, and no later one begun. ``start``: of the line followed."""
     running = _chemotherapy(chart, day, today, policy)
-    start = line_start(placed, day)
     if start is None:
         return running or _no_line(chart)
-    seconds = [_Second(_second(chart, placed, p, start, day, today, policy), p) for p in placed]
-    closed = [s.placed for s in seconds if s.answer is Known.YES]
+    progressed = _progressions(chart, placed)
+    seconds = [(p, _second(chart, placed, p, progressed, start, day, today, policy)) for p in placed]
+    closed = [p for p, answer in seconds if answer is Known.YES]
     if closed:
         made = _closed(closed, start)
         if running is not None and running.answer is Known.NO:
-            made = replace(made, reasons=(*made.reasons, *running.reasons))
+            made = made._replace(why=(*made.reasons, *running.reasons))
         return made
     if running is not None:
         return running
-    maybe = [s.placed for s in seconds if s.answer is Known.UNKNOWN]
+    maybe = [p for p, answer in seconds if answer is Known.UNKNOWN]
     if maybe:
         return _maybe_second(chart, maybe)
     asked = _asked(chart, placed, day, policy)
     if asked is not None:
         return asked
-    gaps = missing_parts(chart, Part.DRUGS)
-    line = tuple(p.exposure for p in placed if p.kind in FOLLOWED and p.advanced is Known.YES)
-    if gaps:
+    if missing_parts(chart, Part.DRUGS):
         words = "No earlier line was found, but the drugs were not read completely."
-        reason = Reason("window.line.not_read", "W6", words, sources_of(line), TRIAL)
+        reason = Reason("window.line.not_read", "W6", words, _sources_of_line(placed), TRIAL)
         return Clause("W6", Known.UNKNOWN, (reason,), settle=("whether there was an earlier line of therapy",))
+    return Clause("W6", Known.YES, lambda: _first(chart, placed, start, policy))
+
+
+def _sources_of_line(placed: tuple[Placed, ...]) -> Sources:
+    return sources_of([p.exposure for p in placed if p.kind in FOLLOWED and p.advanced is Known.YES])
+
+
+def _first(chart: Chart, placed: tuple[Placed, ...], start: Span, policy: Policy) -> list[Reason]:
     began = f", begun {day_words(start[0])}" if start[0] == start[1] else ""
-    reason = Reason("window.line.first", "W6", f"First line for advanced disease{began}.", sources_of(line), TRIAL)
-    return Clause("W6", Known.YES, (reason, *_marks(chart, placed, start, policy)))
+    words = f"First line for advanced disease{began}."
+    reason = Reason("window.line.first", "W6", words, _sources_of_line(placed), TRIAL)
+    return [reason, *_marks(chart, placed, start, policy)]
 
 
 def _chemotherapy(chart: Chart, day: date, today: date, policy: Policy) -> Clause | None:
@@ -73,7 +93,7 @@ def _chemotherapy(chart: Chart, day: date, today: date, policy: Policy) -> Claus
     if not now and not maybe:
         return None
     names, sources = names_of(now or maybe), sources_of(now or maybe)
-    if now and not _other_cancer(chart):
+    if now and not has_other_cancer(chart):
         reason = Reason("window.line.chemotherapy_now", "W6", f"{names} is given now.", sources, TRIAL)
         return Clause("W6", Known.NO, (reason,))
     if now:
@@ -116,10 +136,6 @@ def _between_cycles(e: Exposure, day: date) -> bool:
     )
 
 
-def _other_cancer(chart: Chart) -> bool:
-    return any(not d.breast and d.active is not False for d in chart.diagnoses)
-
-
 def _no_line(chart: Chart) -> Clause:
     words = not_found("A line of therapy for advanced disease", missing_parts(chart, Part.DRUGS))
     reason = Reason("window.line.none", "W6", f"{words}.", (), TRIAL)
@@ -127,13 +143,20 @@ def _no_line(chart: Chart) -> Clause:
 
 
 def _second(
-    chart: Chart, placed: Sequence[Placed], new: Placed, start: Span, day: date, today: date, policy: Policy
+    chart: Chart,
+    placed: Sequence[Placed],
+    new: Placed,
+    progressed: _Progressions,
+    start: Span,
+    day: date,
+    today: date,
+    policy: Policy,
 ) -> Known:
     """Whether the drug shows another line than the first endocrine one."""
     if new.advanced is Known.NO or new.begun[0] > day:
         return Known.NO
-    answers = [_after_progression(chart, placed, new, start)]
-    if new.kind in _PAIR and answers[0] is Known.NO:
+    answers = [_after_progression(progressed, new, start)]
+    if answers[0] is Known.NO and new.kind in _PAIR:
         return Known.NO
     took = was_taken(new.exposure, day, today, policy)
     begun = all_of(new.advanced, not_after(new.begun, (day, day)), took)
@@ -146,18 +169,23 @@ def _second(
         near = add_days(start[1], policy.one_line_days)
         answers[-1] = known(new.begun[0] > near, new.begun[1] > near)
     answer = all_of(begun, any_of(answers))
-    if answer is Known.YES and new.kind in (DrugClass.CHEMOTHERAPY, DrugClass.HER2) and _other_cancer(chart):
+    if answer is Known.YES and new.kind in (DrugClass.CHEMOTHERAPY, DrugClass.HER2) and has_other_cancer(chart):
         return Known.UNKNOWN
     # an open use of a SERD is said by W7
     return Known.NO if answer is Known.UNKNOWN and new.kind is DrugClass.SERD else answer
 
 
-def _after_progression(chart: Chart, placed: Sequence[Placed], new: Placed, start: Span) -> Known:
+def _progressions(chart: Chart, placed: Sequence[Placed]) -> _Progressions:
+    recorded = [span(s.date) for s in chart.statuses if s.status is Progress.WORSENED]
+    stopped = [p for p in placed if p.exposure.stop_reason is StopReason.PROGRESSION and p.kind in FOLLOWED]
+    return _Progressions(recorded, stopped)
+
+
+def _after_progression(progressed: _Progressions, new: Placed, start: Span) -> Known:
     """Whether progression on the line stands before the drug's start."""
-    days = [span(s.date) for s in chart.statuses if s.status is Progress.WORSENED]
-    answers = [all_of(before(start, d), not_after(d, new.begun)) for d in days]
-    for p in placed:
-        if p is not new and p.kind in FOLLOWED and p.exposure.stop_reason is StopReason.PROGRESSION:
+    answers = [all_of(before(start, d), not_after(d, new.begun)) for d in progressed.recorded]
+    for p in progressed.stopped_for:
+        if p is not new:
             answers.append(all_of(p.advanced, not_after(span(p.exposure.end), new.begun)))
     # what is open here is open in W8 too, and said there
     return known(Known.YES in answers, False)
@@ -230,11 +258,12 @@ def _open_setting(chart: Chart, placed: tuple[Placed, ...], day: date, policy: P
 
 def _lead_in(placed: tuple[Placed, ...], day: date, policy: Policy) -> Clause | None:
     """Endocrine therapy alone for longer than the policy joins before the CDK4/6 inhibitor (judgement)."""
-    ais = [p for p in placed if p.kind is DrugClass.AI and p.advanced is Known.YES and p.begun[0] <= day]
-    cdks = [p for p in placed if p.kind is DrugClass.CDK46 and p.advanced is Known.YES and p.begun[0] <= day]
+    line = [p for p in placed if p.advanced is Known.YES and p.begun[0] <= day]
+    ais = [p for p in line if p.kind is DrugClass.AI]
+    cdks = [p for p in line if p.kind is DrugClass.CDK46]
     if not ais or not cdks:
         return None
-    first, joined = min(p.begun[0] for p in ais), min(p.begun[1] for p in cdks)
+    first, joined = min([p.begun[0] for p in ais]), min([p.begun[1] for p in cdks])
     if joined.toordinal() - first.toordinal() <= policy.one_line_days:
         return None
     exposures = tuple(p.exposure for p in (*ais, *cdks))
@@ -249,15 +278,13 @@ def _lead_in(placed: tuple[Placed, ...], day: date, policy: Policy) -> Clause | 
     return Clause("W6", Known.UNKNOWN, (reason,), settle=(settle,))
 
 
-def _before_line(placed: Sequence[Placed], day: date) -> tuple[Exposure, ...]:
-    return tuple(
-        p.exposure for p in placed if p.kind in _OTHER_LINE and p.advanced is not Known.NO and p.begun[0] <= day
-    )
+def _before_line(placed: Sequence[Placed], day: date) -> list[Exposure]:
+    return [p.exposure for p in placed if p.kind in _OTHER_LINE and p.advanced is not Known.NO and p.begun[0] <= day]
 
 
 def _earlier_chemotherapy(placed: Sequence[Placed], day: date, policy: Policy) -> Clause | None:
-    earlier = _before_line(placed, day)
-    if not earlier or policy.earlier_chemotherapy_inside:
+    earlier = [] if policy.earlier_chemotherapy_inside else _before_line(placed, day)
+    if not earlier:
         return None
     words = (
         f"Treatment with {names_of(earlier)} for advanced disease, or perhaps so, came before or with the endocrine "
@@ -298,21 +325,21 @@ def _marks(chart: Chart, placed: tuple[Placed, ...], start: Span, policy: Policy
     return made
 
 
-def no_progression(chart: Chart, placed: tuple[Placed, ...], day: date, today: date) -> Clause:
+def no_progression(chart: Chart, placed: tuple[Placed, ...], start: Span | None, day: date, today: date) -> Clause:
     """W8: no progression on this line. Progression of the day the line began is taken for its cause."""
-    start = line_start(placed, day)
     stopped = _stopped_for_progression(placed, day)
     worse = [s for s in chart.statuses if s.status is Progress.WORSENED and span(s.date)[0] <= day]
-    answers = {id(s): _on_line(s, chart, start, day, today) for s in worse}
-    sure = [s for s in worse if answers[id(s)] is Known.YES]
-    if sure or any(a is Known.YES for a, _ in stopped):
-        return _progressed(sure, [e for a, e in stopped if a is Known.YES])
-    open_ones = [s for s in worse if answers[id(s)] is Known.UNKNOWN]
+    answers = [(s, _on_line(s, chart, start, day, today)) for s in worse]
+    sure = [s for s, answer in answers if answer is Known.YES]
+    stopped_for = [e for e, answer in stopped if answer is Known.YES]
+    if sure or stopped_for:
+        return _progressed(sure, stopped_for)
+    open_ones = [s for s, answer in answers if answer is Known.UNKNOWN]
     if open_ones:
         return _unclear_progression(chart, open_ones)
     if stopped:
-        words = f"{names_of([e for _, e in stopped])} was stopped for progression; on which line cannot be told."
-        sources = sources_of([e for _, e in stopped])
+        words = f"{names_of([e for e, _ in stopped])} was stopped for progression; on which line cannot be told."
+        sources = sources_of([e for e, _ in stopped])
         reason = Reason("window.progression.stop_unclear", "W8", words, sources, TRIAL)
         return Clause("W8", Known.UNKNOWN, (reason,), settle=("whether the progression was on this line",))
     gaps = missing_parts(chart, Part.STATUS)
@@ -320,6 +347,10 @@ def no_progression(chart: Chart, placed: tuple[Placed, ...], day: date, today: d
         words = not_found("Progression", gaps)
         reason = Reason("window.progression.not_read", "W8", f"{words}.", (), TRIAL)
         return Clause("W8", Known.UNKNOWN, (reason,), settle=("the disease status (not read completely)",))
+    return Clause("W8", Known.YES, lambda: _none_recorded(chart, start, day))
+
+
+def _none_recorded(chart: Chart, start: Span | None, day: date) -> list[Reason]:
     relevant = [s for s in chart.statuses if start is None or span(s.date)[1] >= start[0]]
     sources = merged(*(s.sources for s in relevant))
     reasons = [Reason("window.progression.none", "W8", "No progression is recorded on this line.", sources, TRIAL)]
@@ -333,7 +364,7 @@ def no_progression(chart: Chart, placed: tuple[Placed, ...], day: date, today: d
         if s.status is Progress.EQUIVOCAL_IMAGING and span(s.date)[0] <= day:
             words = f"Imaging was equivocal {date_words(s.date)}: not progression, but settle it before deciding."
             reasons.append(Reason("window.progression.equivocal", "W8", words, s.sources, JUDGEMENT))
-    return Clause("W8", Known.YES, tuple(reasons))
+    return reasons
 
 
 def _settled_since(status: DiseaseStatus, statuses: Sequence[DiseaseStatus]) -> bool:
@@ -342,17 +373,17 @@ def _settled_since(status: DiseaseStatus, statuses: Sequence[DiseaseStatus]) -> 
     return any(s.date is not None and span(s.date)[0] >= span(status.date)[1] for s in calm)
 
 
-def _stopped_for_progression(placed: Sequence[Placed], day: date) -> list[tuple[Known, Exposure]]:
-    """Drugs of the endocrine line that were stopped because the disease progressed."""
-    found: list[tuple[Known, Exposure]] = []
+def _stopped_for_progression(placed: Sequence[Placed], day: date) -> list[tuple[Exposure, Known]]:
+    """Drugs of the endocrine line that were, or may have been, stopped because the disease progressed."""
+    found: list[tuple[Exposure, Known]] = []
     for p in placed:
         e = p.exposure
-        if p.kind not in FOLLOWED or e.stop_reason is not StopReason.PROGRESSION or e.ongoing is True:
+        if e.stop_reason is not StopReason.PROGRESSION or e.ongoing is True or p.kind not in FOLLOWED:
             continue
         over = Known.YES if e.ongoing is False and e.end is None else not_after(span(e.end), (day, day))
         answer = all_of(p.advanced, over, not_after(p.begun, (day, day)))
         if answer is not Known.NO:
-            found.append((answer, e))
+            found.append((e, answer))
     return found
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import MAXYEAR, MINYEAR, date
 
+_FIRST_DAY, _LAST_DAY = date.min.toordinal(), date.max.toordinal()
 _FORM = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?\Z")
 
 
@@ -63,12 +64,14 @@ def add_months(day: date, months: int) -> date:
     """
     index = day.year * 12 + day.month - 1 + months
     year, month = divmod(index, 12)
-    if not date.min.year <= year <= date.max.year:
-        return date.min if year < date.min.year else date.max
+    if not MINYEAR <= year <= MAXYEAR:
+        return date.min if year < MINYEAR else date.max
+    if day.day <= 28:
+        return date(year, month + 1, day.day)
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def add_days(day: date, days: int) -> date:
     """Clipped to the calendar's first and last day."""
     number = day.toordinal() + days
-    return date.fromordinal(min(max(number, date.min.toordinal()), date.max.toordinal()))
+    return date.min if number < _FIRST_DAY else date.max if number > _LAST_DAY else date.fromordinal(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -11,14 +12,17 @@ from smart_app.domain.decision import (
     Decision,
     NextDraw,
     Reason,
+    Reasons,
     ReviewAnswer,
     SwitchReview,
+    Why,
     Window,
     WindowAnswer,
+    reasons_of,
 )
 from smart_app.domain.draws import draw_words, next_draw
 from smart_app.domain.facts import Chart, Known
-from smart_app.domain.judging import amount
+from smart_app.domain.judging import Judged, amount
 from smart_app.domain.lines import as_line, courses, line_start, place
 from smart_app.domain.modifiers import modifiers
 from smart_app.domain.policy import Policy
@@ -54,26 +58,31 @@ def rule(chart: Chart, policy: Policy, today: date) -> Decision:
         by_what_was_read = at_collection(read, placed, day, today, policy)
         return by_what_was_read if by_what_was_read[0] is Known.YES else answer
 
-    next_line = any(r.code == NEXT_LINE for c in found for r in c.reasons)
-    review, review_reasons = switch_review(
+    next_line = any(r.code == NEXT_LINE for c in found if c.answer is Known.NO for r in c.reasons)
+    review, why_review, judged = switch_review(
         chart, _for_flag(window, by_read), start, today, policy, inside, next_line=next_line
     )
     closed = decided(chart, start, today, policy, inside)
-    planned, draw_reasons = next_draw(chart, window, review, start, closed, today, policy)
-    known, modifier_reasons = modifiers(chart, placed, today, policy)
-    window_reasons = tuple(r for c in found for r in c.reasons)
-    reasons = (*review_reasons, *draw_reasons, *window_reasons, *notices(chart, today), *modifier_reasons)
+    planned, why_draw = next_draw(chart, window, review, start, closed, today, policy)
+    known, why_modifiers = modifiers(chart, placed, today, policy)
+
+    def reasons() -> tuple[Reason, ...]:
+        """In the order of the page: the flag, the draw, the window, the modifiers."""
+        clause_by_clause = [r for c in found for r in c.reasons]
+        first, then = reasons_of(why_review), reasons_of(why_draw)
+        return (*first, *then, *clause_by_clause, *notices(chart, today), *reasons_of(why_modifiers))
+
     return Decision(
         window=window,
         next_draw=planned,
         switch_review=review,
         modifiers=known,
-        reasons=reasons,
-        lines=tuple(as_line(line) for line in lines),
+        reasons=Reasons(reasons),
+        lines=tuple([as_line(line) for line in lines]),
         policy_name=policy.name,
         policy_version=policy.version,
         today=today,
-        headline=_headline(window, planned, review, found, review_reasons, draw_reasons, today),
+        headline=_headline(window, planned, review, found, judged, why_review, why_draw, today),
         inputs=(chart, policy, today),
     )
 
@@ -88,41 +97,45 @@ def _headline(
     planned: NextDraw | None,
     review: SwitchReview,
     found: tuple[Clause, ...],
-    reviews: tuple[Reason, ...],
-    draws: tuple[Reason, ...],
+    judged: Sequence[Judged],
+    reviews: Why,
+    draws: Why,
     today: date,
 ) -> str:
     """The answer in one sentence; a finding stays in it, with why, whatever the window says (R8)."""
     finding = _finding_words(review)
     if review.answer is ReviewAnswer.RAISED:
         return f"{finding}: switch review due."
-    waiting = _waiting(reviews, draws)
+    waiting = _waiting(judged, draws)
     if window.answer is WindowAnswer.OUTSIDE:
         tail = f"; {finding}: {_why_no_flag(review, reviews)}." if finding else ""
         return _joined(f"Outside the window: {_first(found, Known.NO)}", tail) + waiting
     if window.answer is WindowAnswer.CANNOT_TELL:
         tail = f"; {finding}: look at it now, no flag can be raised or excluded." if finding else ""
         return _joined(f"Cannot tell: {_first(found, Known.UNKNOWN)}", tail) + waiting
-    words = draw_words(planned, today) if planned is not None else draws[0].sentence
+    words = draw_words(planned, today) if planned is not None else reasons_of(draws)[0].sentence
     if review.answer is ReviewAnswer.CANNOT_TELL:
-        return f"Cannot tell whether a switch review is due: {_lower(reviews[0].sentence)} {words}{waiting}"
+        why = _lower(reasons_of(reviews)[0].sentence)
+        return f"Cannot tell whether a switch review is due: {why} {words}{waiting}"
     return f"{words}{waiting}"
 
 
-def _why_no_flag(review: SwitchReview, reviews: tuple[Reason, ...]) -> str:
+def _why_no_flag(review: SwitchReview, reviews: Why) -> str:
     if "R7" not in review.clauses:
         return "for information only"
-    what = "next treatment" if reviews[0].code == NEXT_TREATMENT else "progression"
+    what = "next treatment" if reasons_of(reviews)[0].code == NEXT_TREATMENT else "progression"
     return f"it belongs to the decision on the {what}"
 
 
-def _waiting(reviews: tuple[Reason, ...], draws: tuple[Reason, ...]) -> str:
+def _waiting(judged: Sequence[Judged], draws: Why) -> str:
     """What may be a positive and cannot raise the flag yet stays in the first sentence too (R8)."""
+    if not judged:
+        return ""
     codes = ["review.not_readable"]
-    if "draw.none.preliminary" not in {r.code for r in draws}:
+    if "draw.none.preliminary" not in {r.code for r in reasons_of(draws)}:
         codes.append("review.not_counted.preliminary")
-    found = (next((r for r in reviews if r.code == code), None) for code in codes)
-    return "".join(f" {r.sentence}" for r in found if r is not None)
+    found = [next((j for j in judged if j.code == code), None) for code in codes]
+    return "".join(f" {j.reason.sentence}" for j in found if j is not None)
 
 
 def _joined(sentence: str, tail: str) -> str:

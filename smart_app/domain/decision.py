@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import overload
 
 from smart_app.domain.digest import digest
 from smart_app.domain.facts import Chart, Finding, Known, Source
@@ -33,6 +35,54 @@ class Reason:
     sources: tuple[Source, ...] = ()
     evidence: tuple[str, ...] = ()  # ids of entries in smart_app/evidence
     stale: str = ""  # what it says of itself where it rests only on sources whose check has expired (evidence.marked)
+
+
+# the reasons of a part of the answer: as they are, or how to make them
+Why = tuple[Reason, ...] | Callable[[], Iterable[Reason]]
+
+
+def reasons_of(why: Why) -> tuple[Reason, ...]:
+    return why if isinstance(why, tuple) else tuple(why())
+
+
+class Reasons:
+    """The reasons of a decision, made when they are first asked for. Otherwise as the tuple of them."""
+
+    __slots__ = ("_why",)
+
+    def __init__(self, why: Why) -> None:
+        self._why = why
+
+    @property
+    def all(self) -> tuple[Reason, ...]:
+        if not isinstance(self._why, tuple):
+            self._why = reasons_of(self._why)
+        return self._why
+
+    def __iter__(self) -> Iterator[Reason]:
+        return iter(self.all)
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    @overload
+    def __getitem__(self, index: int) -> Reason: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Reason, ...]: ...
+    def __getitem__(self, index: int | slice) -> Reason | tuple[Reason, ...]:
+        return self.all[index]
+
+    def __eq__(self, other: object) -> bool:
+        return self.all == (other.all if isinstance(other, Reasons) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.all)
+
+    def __repr__(self) -> str:
+        return repr(self.all)
+
+    def __reduce__(self) -> tuple[type[Reasons], tuple[Why]]:
+        return Reasons, (self.all,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +143,7 @@ class Decision:
     next_draw: NextDraw | None
     switch_review: SwitchReview
     modifiers: Modifiers
-    reasons: tuple[Reason, ...]
+    reasons: Reasons | tuple[Reason, ...]
     lines: tuple[Line, ...]
     policy_name: str
     policy_version: str

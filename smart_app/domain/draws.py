@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
+from typing import NamedTuple
 
 from smart_app.domain.dates import PartialDate, add_days, add_months
-from smart_app.domain.decision import NextDraw, Reason, ReviewAnswer, SwitchReview, Window, WindowAnswer
+from smart_app.domain.decision import NextDraw, Reason, ReviewAnswer, SwitchReview, Why, Window, WindowAnswer
 from smart_app.domain.facts import (
     NOT_BLOOD,
     Chart,
@@ -19,6 +20,7 @@ from smart_app.domain.facts import (
     Outcome,
     Part,
     Source,
+    Sources,
     Specimen,
     Standing,
     Visit,
@@ -32,11 +34,12 @@ from smart_app.domain.wording import date_words, day_words, listed, range_words
 
 _SCHEDULE = ("serena-6-schedule", "pada-1-kinetics")
 _UNUSABLE = (Outcome.FAILED, Outcome.INDETERMINATE, Outcome.NOT_READABLE)
-Planned = tuple[NextDraw | None, tuple[Reason, ...]]
+Planned = tuple[NextDraw | None, Why]
+Because = tuple[Callable[[], Reason], ...]
+_Planned = tuple[NextDraw | None, Because]
 
 
-def _none(code: str, clause: str, sentence: str, draws: Sequence[Draw] = ()) -> Planned:
-    sources = merged(*(d.sources for d in draws))
+def _none(code: str, clause: str, sentence: str, sources: Sources = ()) -> Planned:
     return None, (Reason(f"draw.none.{code}", clause, sentence, sources),)
 
 
@@ -50,15 +53,23 @@ def _relevant(chart: Chart, start: Span, today: date) -> list[tuple[PartialDate,
 
     A specimen that is not named counts (judgement: it was a ctDNA test), tissue and other fluids do not.
     """
+    began = start[0]
     found = [
-        (d.date, d)
+        (day, d)
         for d in chart.draws
-        if d.specimen not in NOT_BLOOD and d.date is not None and d.date.first <= today and d.date.last >= start[0]
+        if (day := d.date) is not None and day.first <= today and day.last >= began and d.specimen not in NOT_BLOOD
     ]
-    found.sort(key=_day)
-    if any(a[0].last >= b[0].first for a, b in pairwise(found)):
-        found.sort(key=_age)  # days that touch
+    found.sort(key=_age if _touch([day for day, _ in found]) else _day)
     return found
+
+
+def _touch(days: list[PartialDate]) -> bool:
+    """Whether two of them may be one day: what else tells such draws apart is asked for only then."""
+    exact = {day.first for day in days}
+    if len(exact) == len(days) and None not in {day.day for day in days}:
+        return False
+    ordered = sorted([(day.first, day.last) for day in days])
+    return any(a[1] >= b[0] for a, b in pairwise(ordered))
 
 
 def _day(found: tuple[PartialDate, Draw]) -> date:
@@ -99,10 +110,14 @@ def next_draw(
             f"ESR1 {what}, preliminary: no next draw until the result of {date_words(last.date)} "
             "is final; ask if it is late."
         )
-        return _none("preliminary", "D10b", words, [last])
-    planned, reasons = _scheduled(chart, start, found, today, policy)
-    planned = _as_ordered(chart, planned, today)
-    return planned, (*reasons, *_ordered(chart, planned, today), *_cautions(chart, found, today))
+        return _none("preliminary", "D10b", words, merged(last.sources))
+    scheduled, reasons = _scheduled(chart, start, found, today, policy)
+    planned = _as_ordered(chart, scheduled, today)
+    return planned, lambda: (
+        *[made() for made in reasons],
+        *_ordered(chart, planned, today),
+        *_cautions(chart, found, today),
+    )
 
 
 def _positive(draw: Draw, policy: Policy) -> bool:
@@ -114,16 +129,11 @@ def _positive(draw: Draw, policy: Policy) -> bool:
 
 def _scheduled(
     chart: Chart, start: Span, found: list[tuple[PartialDate, Draw]], today: date, policy: Policy
-) -> Planned:
+) -> _Planned:
     if not found:
-        words = (
-            f"First draw between month {policy.first_draw_from_months} and month {policy.first_draw_by_months} "
-            "of the line"
-        )
-        words += f", which began {day_words(start[0])}." if start[0] == start[1] else "."
-        reason = Reason("draw.first", "D3", words, (), _SCHEDULE)
         months = policy.first_draw_from_months, policy.first_draw_by_months
-        return _between(chart, start, months, None, today, (reason,), "the day this line of therapy began")
+        first = (lambda: _first(start, months),)
+        return _between(chart, start, months, None, today, first, "the day this line of therapy began")
     day, last = found[-1]
     if last.outcome is Outcome.FAILED:
         return _redraw(day, last, found, today, policy)
@@ -132,40 +142,57 @@ def _scheduled(
     return _interval(chart, day, last, found, today, policy)
 
 
+def _first(start: Span, months: tuple[int, int]) -> Reason:
+    began = f", which began {day_words(start[0])}" if start[0] == start[1] else ""
+    words = f"First draw between month {months[0]} and month {months[1]} of the line{began}."
+    return Reason("draw.first", "D3", words, (), _SCHEDULE)
+
+
 def _interval(
     chart: Chart, day: PartialDate, last: Draw, found: list[tuple[PartialDate, Draw]], today: date, policy: Policy
-) -> Planned:
+) -> _Planned:
     months = policy.interval_from_months, policy.interval_to_months
-    words = f"Next draw {months[0]} to {months[1]} months after the one of {date_words(day)}."
-    reasons = [Reason("draw.interval", "D4", words, last.sources, _SCHEDULE)]
+    reasons: Because = (lambda: _after_the_last(day, last, months),)
     if last.uninformative:
-        low = (
-            f"The result of {date_words(day)} is uninformative: the blood held too little tumour DNA. "
-            "It is no proof that the mutation is absent."
-        )
-        reasons.append(Reason("draw.uninformative", "D8", low, last.sources, ("esmo-ctdna",)))
-    return _between(chart, span(day), months, _floor(found, policy), today, tuple(reasons), "the day of the last draw")
+        reasons = (*reasons, lambda: _too_little(day, last))
+    return _between(chart, span(day), months, _floor(found, policy), today, reasons, "the day of the last draw")
 
 
-@dataclass(frozen=True, slots=True)
-class _Floor:
+def _after_the_last(day: PartialDate, last: Draw, months: tuple[int, int]) -> Reason:
+    words = f"Next draw {months[0]} to {months[1]} months after the one of {date_words(day)}."
+    return Reason("draw.interval", "D4", words, last.sources, _SCHEDULE)
+
+
+def _too_little(day: PartialDate, last: Draw) -> Reason:
+    words = (
+        f"The result of {date_words(day)} is uninformative: the blood held too little tumour DNA. "
+        "It is no proof that the mutation is absent."
+    )
+    return Reason("draw.uninformative", "D8", words, last.sources, ("esmo-ctdna",))
+
+
+class _Floor(NamedTuple):
     """D10: no draw before this day, counted from the last informative one."""
 
     day: date
-    reason: Reason
+    because: Callable[[], Reason]
 
 
 def _floor(found: list[tuple[PartialDate, Draw]], policy: Policy) -> _Floor | None:
     informative = ((d, draw) for d, draw in reversed(found) if not _unusable(draw) and not draw.uninformative)
-    drawn, draw = next(informative, (None, None))
-    if drawn is None or draw is None:
+    last = next(informative, None)
+    if last is None:
         return None
-    day = add_days(drawn.first, policy.floor_days)
+    day = add_days(last[0].first, policy.floor_days)
+    return _Floor(day, lambda: _not_before(day, *last, policy))
+
+
+def _not_before(day: date, drawn: PartialDate, draw: Draw, policy: Policy) -> Reason:
     words = (
         f"Not before {day_words(day)}: {policy.floor_days} days after the informative draw of {date_words(drawn)}, "
         "sooner adds nothing."
     )
-    return _Floor(day, Reason("draw.floor", "D10", words, draw.sources, JUDGEMENT))
+    return Reason("draw.floor", "D10", words, draw.sources, JUDGEMENT)
 
 
 def _between(
@@ -174,20 +201,28 @@ def _between(
     months: tuple[int, int],
     floor: _Floor | None,
     today: date,
-    reasons: tuple[Reason, ...],
+    reasons: Because,
     settle: str,
-) -> Planned:
+) -> _Planned:
     """From an uncertain day the bounds are those of all its meanings, if one day at least fits every one of them."""
-    if add_months(base[1], months[0]) > add_months(base[0], months[1]):
-        words = f"No date: {settle} is not known well enough."
-        return None, (Reason("draw.none.date_unknown", "D2", words, reasons[0].sources), *reasons)
+    basis, uncertain = reasons[0], base[0] != base[1]
+    if uncertain and add_months(base[1], months[0]) > add_months(base[0], months[1]):
+        return None, (lambda: _not_known(basis(), settle), *reasons)
     earliest, latest = add_months(base[0], months[0]), add_months(base[1], months[1])
     if floor is not None and floor.day > earliest:
-        earliest, reasons = floor.day, (*reasons, floor.reason)
-    if base[0] != base[1]:
-        words = f"Only the month or year of {settle} is known: the dates are as wide as that."
-        reasons = (*reasons, Reason("draw.date_uncertain", reasons[0].clause, words, reasons[0].sources, JUDGEMENT))
+        earliest, reasons = floor.day, (*reasons, floor.because)
+    if uncertain:
+        reasons = (*reasons, lambda: _as_wide(basis(), settle))
     return _aligned(chart, earliest, max(earliest, latest), today, reasons)
+
+
+def _not_known(basis: Reason, settle: str) -> Reason:
+    return Reason("draw.none.date_unknown", "D2", f"No date: {settle} is not known well enough.", basis.sources)
+
+
+def _as_wide(basis: Reason, settle: str) -> Reason:
+    words = f"Only the month or year of {settle} is known: the dates are as wide as that."
+    return Reason("draw.date_uncertain", basis.clause, words, basis.sources, JUDGEMENT)
 
 
 def _known(day: PartialDate, draw: Draw) -> PartialDate:
@@ -197,25 +232,37 @@ def _known(day: PartialDate, draw: Draw) -> PartialDate:
 
 def _redraw(
     day: PartialDate, failed: Draw, found: list[tuple[PartialDate, Draw]], today: date, policy: Policy
-) -> Planned:
+) -> _Planned:
     known = _known(day, failed)
+    reasons: Because = (lambda: _failed(day, failed, known, policy),)
+    before = found[-2][1] if len(found) > 1 else None
+    if before is not None and before.outcome is Outcome.FAILED:
+        reasons = (*reasons, lambda: _failed_twice(failed, before))
+    return _soon(known, policy.redraw_within_days, _floor(found, policy), today, reasons)
+
+
+def _failed(day: PartialDate, failed: Draw, known: PartialDate, policy: Policy) -> Reason:
     words = (
         f"The draw of {date_words(day)} failed: draw again as soon as practicable, at most "
         f"{policy.redraw_within_days} days after the failure was known ({date_words(known)})."
     )
-    reasons = [Reason("draw.redraw", "D6", words, failed.sources, JUDGEMENT)]
-    before = found[-2][1] if len(found) > 1 else None
-    if before is not None and before.outcome is Outcome.FAILED:
-        twice = "Two draws running have failed: think of another tube or another laboratory."
-        reasons.append(Reason("draw.failed_twice", "D10c", twice, merged(failed.sources, before.sources), JUDGEMENT))
-    return _soon(known, policy.redraw_within_days, _floor(found, policy), today, tuple(reasons))
+    return Reason("draw.redraw", "D6", words, failed.sources, JUDGEMENT)
+
+
+def _failed_twice(failed: Draw, before: Draw) -> Reason:
+    words = "Two draws running have failed: think of another tube or another laboratory."
+    return Reason("draw.failed_twice", "D10c", words, merged(failed.sources, before.sources), JUDGEMENT)
 
 
 def _repeat(
     day: PartialDate, last: Draw, found: list[tuple[PartialDate, Draw]], today: date, policy: Policy
-) -> Planned:
-    known = _known(day, last)
-    days, on = policy.repeat_within_days, date_words(day)
+) -> _Planned:
+    known, days = _known(day, last), policy.repeat_within_days
+    return _soon(known, days, _floor(found, policy), today, (lambda: _to_repeat(day, last, days),))
+
+
+def _to_repeat(day: PartialDate, last: Draw, days: int) -> Reason:
+    on = date_words(day)
     if last.standing is Standing.CONFLICT:
         code = "conflict"
         words = f"Results of the draw of {on} contradict each other: ask the laboratory, or repeat within {days} days."
@@ -225,35 +272,38 @@ def _repeat(
     else:
         code, words = "indeterminate", f"The result of {on} is indeterminate: repeat within {days} days."
     words += " The interval does not start again."
-    reason = Reason(f"draw.{code}", "D7", words, last.sources, JUDGEMENT)
-    return _soon(known, days, _floor(found, policy), today, (reason,))
+    return Reason(f"draw.{code}", "D7", words, last.sources, JUDGEMENT)
 
 
-def _soon(known: PartialDate, days: int, floor: _Floor | None, today: date, reasons: tuple[Reason, ...]) -> Planned:
+def _soon(known: PartialDate, days: int, floor: _Floor | None, today: date, reasons: Because) -> _Planned:
     earliest, latest = known.first, add_days(known.last, days)
     if floor is not None and floor.day > earliest:
-        earliest, latest, reasons = floor.day, max(latest, floor.day), (*reasons, floor.reason)
+        earliest, latest, reasons = floor.day, max(latest, floor.day), (*reasons, floor.because)
     return _dates(earliest, min(max(earliest, today), latest), latest, today, reasons, redraw=True)
 
 
-def _aligned(chart: Chart, earliest: date, latest: date, today: date, reasons: tuple[Reason, ...]) -> Planned:
+def _aligned(chart: Chart, earliest: date, latest: date, today: date, reasons: Because) -> _Planned:
     """On the scan, else the visit, nearest the middle; a visit outside never moves the window (D4, D11)."""
     middle = earliest + (latest - earliest) // 2
     inside = [
         v for v in chart.visits if not v.cancelled and v.date.exact is not None and earliest <= v.date.first <= latest
     ]
     ahead = [v for v in inside if v.date.first >= today and not v.done]
-    for kind in (VisitKind.SCAN, VisitKind.VISIT):
-        visit = min((v for v in ahead if v.kind is kind), key=lambda v: _distance(v, middle), default=None)
-        if visit is not None:
-            words = f"Aligned with the {kind.value} on {day_words(visit.date.first)}."
-            reason = Reason("draw.aligned", "D11", words, visit.sources, ("serena-6-schedule",))
-            source = visit.sources[0] if visit.sources else None
-            aligned = f"{kind.value} {visit.date}"
-            return _dates(earliest, visit.date.first, latest, today, (*reasons, reason), aligned, source)
+    scans = [v for v in ahead if v.kind is VisitKind.SCAN]
+    if ahead:
+        visit = min(scans or ahead, key=lambda v: _distance(v, middle))
+        source = visit.sources[0] if visit.sources else None
+        aligned = f"{visit.kind.value} {visit.date}"
+        reasons = (*reasons, lambda: _with_visit(visit))
+        return _dates(earliest, visit.date.first, latest, today, reasons, aligned, source)
     # once the aligned day has passed, the date does not fall back before it
     passed = [v.date.first for v in inside if v.date.first < today]
     return _dates(earliest, max([middle, *passed]), latest, today, reasons)
+
+
+def _with_visit(visit: Visit) -> Reason:
+    words = f"Aligned with the {visit.kind.value} on {day_words(visit.date.first)}."
+    return Reason("draw.aligned", "D11", words, visit.sources, ("serena-6-schedule",))
 
 
 def _distance(visit: Visit, middle: date) -> tuple[int, date, str, Key]:
@@ -265,17 +315,20 @@ def _dates(
     due: date,
     latest: date,
     today: date,
-    reasons: tuple[Reason, ...],
+    reasons: Because,
     aligned: str | None = None,
     source: Source | None = None,
     *,
     redraw: bool = False,
-) -> Planned:
-    overdue = max(0, (today - latest).days)
+) -> _Planned:
+    overdue = (today - latest).days if today > latest else 0
     if overdue:
-        words = f"The draw is overdue by {_days(overdue)}: it was due by {day_words(latest)}."
-        reasons = (*reasons, Reason("draw.overdue", "D9", words))
+        reasons = (*reasons, lambda: _overdue(overdue, latest))
     return NextDraw(earliest, due, latest, aligned, source, overdue, redraw), reasons
+
+
+def _overdue(days: int, latest: date) -> Reason:
+    return Reason("draw.overdue", "D9", f"The draw is overdue by {_days(days)}: it was due by {day_words(latest)}.")
 
 
 def _days(number: int) -> str:
@@ -283,14 +336,14 @@ def _days(number: int) -> str:
 
 
 def _booked(chart: Chart, today: date) -> list[OrderedDraw]:
-    ahead = (o for o in chart.ordered if o.date is None or o.date.last >= today)
+    ahead = [o for o in chart.ordered if o.date is None or o.date.last >= today]
     return sorted(ahead, key=lambda o: (span(o.date), order_of(o.sources)))
 
 
 def _as_ordered(chart: Chart, planned: NextDraw | None, today: date) -> NextDraw | None:
     """D5: a draw ordered for a day inside the bounds is the draw that is due."""
-    if planned is None:
-        return None
+    if planned is None or not chart.ordered:
+        return planned
     for order in _booked(chart, today):
         day = order.date.exact if order.date is not None else None
         if day is not None and planned.earliest <= day <= planned.latest:

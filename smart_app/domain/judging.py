@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from smart_app.domain.dates import add_days
 from smart_app.domain.decision import Reason
-from smart_app.domain.facts import DateBasis, Draw, Finding, Known, Outcome, Significance, Specimen, Standing
+from smart_app.domain.facts import DateBasis, Draw, Finding, Known, Outcome, Significance, Sources, Specimen, Standing
 from smart_app.domain.logic import Span, span
 from smart_app.domain.policy import Policy
 from smart_app.domain.variants import Tier, label, tier, why_not
@@ -22,18 +22,28 @@ REPORT_DAYS = 60
 AtCollection = Callable[[date], tuple[Known, tuple[str, ...]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """``answer``: YES counts, UNKNOWN may count, NO does not; ``reason`` says why."""
+class Judged(NamedTuple):
+    """``answer``: YES counts, UNKNOWN may count, NO does not; ``code``, ``clause`` and ``words`` say why."""
 
     draw: Draw
     finding: Finding | None
     answer: Known
-    reason: Reason
+    code: str
+    clause: str
+    words: str  # what is said of the finding, or the whole sentence where none is named
 
     @property
     def name(self) -> str:
         return label(self.finding) if self.finding is not None else ""
+
+    @property
+    def sources(self) -> Sources:
+        return (self.finding.sources if self.finding is not None else ()) or self.draw.sources
+
+    @property
+    def reason(self) -> Reason:
+        said = f"{_name(self.draw, self.finding)}: {self.words}" if self.finding is not None else self.words
+        return Reason(self.code, self.clause, said, self.sources, _LIST)
 
 
 def collected(draw: Draw) -> Span:
@@ -59,8 +69,7 @@ def _name(draw: Draw, finding: Finding) -> str:
 
 
 def _say(draw: Draw, finding: Finding | None, answer: Known, code: str, clause: str, words: str) -> Judged:
-    sources = (finding.sources if finding is not None else ()) or draw.sources
-    return Judged(draw, finding, answer, Reason(f"review.{code}", clause, words, sources, _LIST))
+    return Judged(draw, finding, answer, f"review.{code}", clause, words)
 
 
 def judge_finding(
@@ -70,29 +79,28 @@ def judge_finding(
 
     ``inside`` None: the window is closed today, so that what it was at collection changes nothing.
     """
-    name = _name(draw, finding)
     never = why_not(finding)
     if never is not None:
-        return _no(draw, finding, f"not_counted.{never[0]}", "R5", f"{name}: raises no flag because {never[1]}.")
+        return _no(draw, finding, f"not_counted.{never[0]}", "R5", f"raises no flag because {never[1]}.")
     if draw.specimen is Specimen.TISSUE:
-        words = f"{name}: found in tissue; only plasma raises the flag."
+        words = "found in tissue; only plasma raises the flag."
         return _no(draw, finding, "not_counted.tissue", "R5", words)
     if draw.specimen is Specimen.OTHER:
-        words = f"{name}: found in a fluid that is not blood; only plasma raises the flag."
+        words = "found in a fluid that is not blood; only plasma raises the flag."
         return _no(draw, finding, "not_counted.other_fluid", "R5", words)
     standing = tier(finding, policy)
     if standing is Tier.NONE and finding.protein_change is not None:
-        return _not_listed(draw, finding, name, policy)
+        return _not_listed(draw, finding, policy)
     if draw.standing is Standing.PROVISIONAL:
-        words = f"{name}: preliminary; the final result is awaited before it can raise the flag."
+        words = "preliminary; the final result is awaited before it can raise the flag."
         return _no(draw, finding, "not_counted.preliminary", "R5", words)
-    placed = _against_line(draw, finding, name, start)
+    placed = _against_line(draw, finding, start)
     if placed is not None and placed.answer is Known.NO:
         return placed
-    unclear = _unclear(draw, finding, name, standing, today) or placed
+    unclear = _unclear(draw, finding, standing, today) or placed
     if unclear is not None:
         return unclear
-    at_collection = _at_collection(draw, finding, name, today, inside) if inside is not None else None
+    at_collection = _at_collection(draw, finding, today, inside) if inside is not None else None
     if at_collection is not None:
         return at_collection
     tail = " (outside the hotspot list, called pathogenic by the laboratory)" if standing is Tier.SECOND else ""
@@ -100,7 +108,7 @@ def judge_finding(
     if finding.vaf is not None and draw.limit is not None:
         below = below or finding.vaf < draw.limit
     low = "; below the assay's stated limit" if below else ""
-    words = f"{name}: a qualifying mutation in plasma{tail}{low}."
+    words = f"a qualifying mutation in plasma{tail}{low}."
     return _say(draw, finding, Known.YES, "qualifies", "R1", words)
 
 
@@ -108,11 +116,11 @@ def _no(draw: Draw, finding: Finding, code: str, clause: str, words: str) -> Jud
     return _say(draw, finding, Known.NO, code, clause, words)
 
 
-def _not_listed(draw: Draw, finding: Finding, name: str, policy: Policy) -> Judged:
+def _not_listed(draw: Draw, finding: Finding, policy: Policy) -> Judged:
     if finding.significance is Significance.UNCERTAIN:
-        words = f"{name}: the laboratory calls it of uncertain significance."
+        words = "the laboratory calls it of uncertain significance."
         return _no(draw, finding, "not_counted.vus", "R5", words)
-    words = f"{name}: not on the variant list of the policy {policy.name}."
+    words = f"not on the variant list of the policy {policy.name}."
     return _no(draw, finding, "not_counted.outside_list", "R5", words)
 
 
@@ -121,50 +129,50 @@ def _before_line(draw: Draw, start: Span | None) -> bool:
     return start is not None and start[1] != date.max and collected(draw)[1] < start[0]
 
 
-def _against_line(draw: Draw, finding: Finding, name: str, start: Span | None) -> Judged | None:
+def _against_line(draw: Draw, finding: Finding, start: Span | None) -> Judged | None:
     """Before the line, on it (None), or cannot tell."""
     if start is None:
-        words = f"{name}: no line of therapy was found that it could belong to."
+        words = "no line of therapy was found that it could belong to."
         return _say(draw, finding, Known.UNKNOWN, "no_line", "R1", words)
     when = collected(draw)
     if _before_line(draw, start):
-        words = f"{name}: present before this line of therapy. Discuss it; it does not raise the switch-review flag."
+        words = "present before this line of therapy. Discuss it; it does not raise the switch-review flag."
         return _say(draw, finding, Known.NO, "baseline", "R6", words)
     if when[0] >= start[1]:
         return None
     if draw.date is None:
-        words = f"{name}: when the sample was taken is not recorded."
+        words = "when the sample was taken is not recorded."
         return _say(draw, finding, Known.UNKNOWN, "date_unknown", "R1", words)
-    words = f"{name}: whether the sample was taken before or after this line began cannot be told."
+    words = "whether the sample was taken before or after this line began cannot be told."
     return _say(draw, finding, Known.UNKNOWN, "line_start_unclear", "R1", words)
 
 
-def _unclear(draw: Draw, finding: Finding, name: str, standing: Tier, today: date) -> Judged | None:
+def _unclear(draw: Draw, finding: Finding, standing: Tier, today: date) -> Judged | None:
     if standing is Tier.NONE:
-        words = f"{name}: the record does not name the protein change, so whether it counts cannot be told."
+        words = "the record does not name the protein change, so whether it counts cannot be told."
         return _say(draw, finding, Known.UNKNOWN, "change_unknown", "R3", words)
     if draw.standing is Standing.CONFLICT:
-        words = f"{name}: results of this one specimen contradict each other; ask the laboratory which holds."
+        words = "results of this one specimen contradict each other; ask the laboratory which holds."
         return _say(draw, finding, Known.UNKNOWN, "conflict", "R5", words)
     if draw.specimen is Specimen.UNKNOWN:
-        words = f"{name}: the record does not say whether this was plasma or tissue; find out the specimen."
+        words = "the record does not say whether this was plasma or tissue; find out the specimen."
         return _say(draw, finding, Known.UNKNOWN, "specimen_unknown", "R1", words)
     if collected(draw)[0] > today:
-        words = f"{name}: the date lies in the future; check it."
+        words = "the date lies in the future; check it."
         return _say(draw, finding, Known.UNKNOWN, "date_in_future", "R1", words)
     return None
 
 
-def _at_collection(draw: Draw, finding: Finding, name: str, today: date, inside: AtCollection) -> Judged | None:
+def _at_collection(draw: Draw, finding: Finding, today: date, inside: AtCollection) -> Judged | None:
     """R1 asks for the window at collection too."""
     found = [inside(day) for day in dict.fromkeys(min(day, today) for day in collected(draw))]
     answers = {answer for answer, _ in found}
     names = listed(sorted({clause for _, clauses in found for clause in clauses})) if answers != {Known.YES} else ""
     if answers == {Known.NO}:
-        words = f"{name}: outside the window when the sample was taken ({names}): for information only."
+        words = f"outside the window when the sample was taken ({names}): for information only."
         return _say(draw, finding, Known.NO, "outside_at_collection", "R8", words)
     if answers != {Known.YES}:
-        words = f"{name}: whether the sample was taken inside the window cannot be told ({names})."
+        words = f"whether the sample was taken inside the window cannot be told ({names})."
         return _say(draw, finding, Known.UNKNOWN, "window_at_collection", "R8", words)
     return None
 

@@ -21,9 +21,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
+from typing import NamedTuple
 
 from smart_app.domain.dates import PartialDate, add_days
 from smart_app.domain.decision import Line
@@ -39,6 +38,7 @@ from smart_app.domain.facts import (
     StopReason,
 )
 from smart_app.domain.logic import ALWAYS, Span, earliest, span
+from smart_app.domain.reasons import merged
 
 SYSTEMIC = frozenset(
     {
@@ -62,8 +62,7 @@ _HANDED = frozenset({Proof.ADMINISTERED, Proof.DISPENSED})
 _TOGETHER = 28  # days: a targeted drug begun together with endocrine therapy is part of its line
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A systemic exposure: was it given for advanced disease, and on which day did that use begin?"""
 
     exposure: Exposure
@@ -75,8 +74,7 @@ class Placed:
         return self.exposure.drug_class
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(NamedTuple):
     """One line with its exposures. ``start`` as the record has it; None: no date at all."""
 
     number: int
@@ -91,7 +89,7 @@ def advanced_since(chart: Chart) -> PartialDate | None:
 
 
 def is_advanced(chart: Chart) -> bool:
-    return any(s.extent is not Extent.EARLY for s in chart.spread)
+    return bool([s for s in chart.spread if s.extent is not Extent.EARLY])
 
 
 def _ends(value: PartialDate) -> Span:
@@ -135,9 +133,9 @@ def place(chart: Chart) -> tuple[Placed, ...]:
     known_on = _advanced_span(chart)
     early = [_ends(s.known_on) for s in chart.spread if s.extent is Extent.EARLY and s.known_on is not None]
     placed = [_placed(e, known_on, early) for e in chart.exposures if e.drug_class in SYSTEMIC]
-    placed.sort(key=_begun)
-    if any(_begun(a) == _begun(b) for a, b in pairwise(placed)):
-        placed.sort(key=_order)
+    # what else tells them apart costs more to find, and is asked for only where it must
+    alike = len(set(map(_begun, placed))) < len(placed)
+    placed.sort(key=_order if alike else _begun)
     return tuple(placed)
 
 
@@ -197,7 +195,7 @@ def line_start(placed: tuple[Placed, ...], day: date) -> Span | None:
     if not followed:
         return None
     certain = [p.begun[1] for p in followed if p.advanced is Known.YES]
-    return min(p.begun[0] for p in followed), min(certain, default=date.max)
+    return min([p.begun[0] for p in followed]), min(certain, default=date.max)
 
 
 def courses(chart: Chart, placed: tuple[Placed, ...] | None = None) -> tuple[Course, ...]:
@@ -240,28 +238,28 @@ def _is_new_line(chart: Chart, line: list[Placed], new: Placed) -> bool:
 
 
 def _progressed_between(chart: Chart, line: list[Placed], new: Placed) -> bool:
-    stops = (p.exposure.end for p in line if p.exposure.stop_reason is StopReason.PROGRESSION)
-    if any(end is not None and end.first <= new.begun[0] for end in stops):
-        return True
-    return any(
-        s.status is Progress.WORSENED and s.date is not None and line[0].begun[1] < s.date.first <= new.begun[0]
-        for s in chart.statuses
+    stops = [p.exposure.end for p in line if p.exposure.stop_reason is StopReason.PROGRESSION]
+    worse = [s.date for s in chart.statuses if s.status is Progress.WORSENED]
+    return any(end is not None and end.first <= new.begun[0] for end in stops) or any(
+        day is not None and line[0].begun[1] < day.first <= new.begun[0] for day in worse
     )
 
 
 def as_line(course: Course) -> Line:
     """For the decision's record and the page."""
-    ends = [e.end for e in course.exposures]
-    last = max((e for e in ends if e is not None), key=lambda d: (d.last, d.first), default=None)
+    ends = [e.end for e in course.exposures if e.end is not None]
+    over = len(ends) == len(course.exposures)
     return Line(
         number=course.number,
-        drugs=tuple(dict.fromkeys(e.drug for e in course.exposures)),
+        drugs=tuple(dict.fromkeys([e.drug for e in course.exposures])),
         start=str(course.start) if course.start else None,
-        end=str(last) if last and None not in ends else None,
-        sources=tuple(
-            sorted({s for e in course.exposures for s in e.sources}, key=lambda s: (s.reference, s.version or ""))
-        ),
+        end=str(max(ends, key=_last)) if over else None,
+        sources=merged(*[e.sources for e in course.exposures]),
     )
+
+
+def _last(value: PartialDate) -> Span:
+    return value.last, value.first
 
 
 def derive_lines(chart: Chart) -> tuple[Line, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 from smart_app.domain.dates import add_months
-from smart_app.domain.decision import Modifiers, Reason
-from smart_app.domain.facts import Chart, DrugClass, Exposure, Extent, Known, Part, Sources
+from smart_app.domain.decision import Modifiers, Reason, Why
+from smart_app.domain.facts import Chart, DrugClass, Exposure, Extent, Known, Ldh, Part, Sources
 from smart_app.domain.lines import Placed
 from smart_app.domain.policy import Policy
 from smart_app.domain.presence import last_taken
@@ -19,11 +20,12 @@ _CHANCE = "raises the chance of finding a mutation, not of benefit"
 _SEED = "stated by the source document only; the largest cohort did not confirm it"
 
 
-def modifiers(
-    chart: Chart, placed: tuple[Placed, ...], today: date, policy: Policy
-) -> tuple[Modifiers, tuple[Reason, ...]]:
+Because = list[Callable[[], Reason]]
+
+
+def modifiers(chart: Chart, placed: tuple[Placed, ...], today: date, policy: Policy) -> tuple[Modifiers, Why]:
     """Known yes, known no, or not known; with a reason for each that is known."""
-    reasons: list[Reason] = []
+    reasons: Because = []
     sites = _metastases(chart)
     found = Modifiers(
         prior_adjuvant_ai=_adjuvant_ai(chart, placed, reasons),
@@ -33,25 +35,29 @@ def modifiers(
         ai_6_months=_six_months(placed, today, policy, reasons),
         ldh_high=_ldh(chart, reasons),
     )
-    return found, tuple(reasons)
+    return found, lambda: [made() for made in reasons]
 
 
-def _adjuvant_ai(chart: Chart, placed: tuple[Placed, ...], reasons: list[Reason]) -> Known:
-    ais = tuple(p for p in placed if p.kind is DrugClass.AI)
-    before = tuple(p.exposure for p in ais if p.advanced is Known.NO)
+def _adjuvant_ai(chart: Chart, placed: tuple[Placed, ...], reasons: Because) -> Known:
+    ais = [p for p in placed if p.kind is DrugClass.AI]
+    before = [p.exposure for p in ais if p.advanced is Known.NO]
     if not before:
-        open_ones = not ais or any(p.advanced is Known.UNKNOWN for p in ais) or missing_parts(chart, Part.DRUGS)
-        return Known.UNKNOWN if open_ones else Known.NO
+        unsure = [p for p in ais if p.advanced is Known.UNKNOWN]
+        return Known.UNKNOWN if unsure or not ais or missing_parts(chart, Part.DRUGS) else Known.NO
+    reasons.append(lambda: _after_adjuvant_ai(before))
+    return Known.YES
+
+
+def _after_adjuvant_ai(before: list[Exposure]) -> Reason:
     months = _months(before)
     told = f" for about {months} months" if months is not None else ""
     names = listed(sorted({e.drug for e in before}))
     words = f"Earlier (neo)adjuvant aromatase inhibitor ({names}){told}: {_CHANCE}."
     sources = merged(*(e.sources for e in before))
-    reasons.append(Reason("modifier.prior_adjuvant_ai", "M", words, sources, ("pada-1-baseline",)))
-    return Known.YES
+    return Reason("modifier.prior_adjuvant_ai", "M", words, sources, ("pada-1-baseline",))
 
 
-def _months(exposures: tuple[Exposure, ...]) -> int | None:
+def _months(exposures: list[Exposure]) -> int | None:
     total = 0
     for e in exposures:
         if e.start is None or e.end is None:
@@ -70,50 +76,60 @@ def _metastases(chart: Chart) -> dict[str, Sources]:
 
 
 def _site(
-    found: dict[str, Sources], sites: frozenset[str], code: str, what: str, evidence: str, reasons: list[Reason]
+    found: dict[str, Sources], sites: frozenset[str], code: str, what: str, evidence: str, reasons: Because
 ) -> Known:
-    hit = sorted(s for s in sites if s in found)
-    if not hit:
+    if sites.isdisjoint(found):
         # a metastasis elsewhere does not say that there is none here
         return Known.UNKNOWN
+    reasons.append(lambda: _metastases_in(found, sites, code, what, evidence))
+    return Known.YES
+
+
+def _metastases_in(found: dict[str, Sources], sites: frozenset[str], code: str, what: str, evidence: str) -> Reason:
+    hit = sorted([site for site in found if site in sites])
     seed = f" ({_SEED})" if evidence == "modifier-visceral" else ""
     words = f"{what} ({listed(hit)}): {_CHANCE}{seed}."
-    sources = merged(*(found[s] for s in hit))
-    reasons.append(Reason(f"modifier.{code}", "M", words, sources, (evidence,)))
+    return Reason(f"modifier.{code}", "M", words, merged(*(found[s] for s in hit)), (evidence,))
+
+
+def _several(found: dict[str, Sources], reasons: Because) -> Known:
+    if len(set(found) - {"other"}) < 2:
+        return Known.UNKNOWN
+    reasons.append(lambda: _in_several(found))
     return Known.YES
 
 
-def _several(found: dict[str, Sources], reasons: list[Reason]) -> Known:
+def _in_several(found: dict[str, Sources]) -> Reason:
     organs = sorted(set(found) - {"other"})
-    if len(organs) < 2:
-        return Known.UNKNOWN
     named = listed([o.replace("_", " ") for o in organs])
     words = f"Metastases in {len(organs)} organ systems ({named}): {_CHANCE} ({_SEED})."
-    reasons.append(
-        Reason("modifier.multiple_sites", "M", words, merged(*(found[o] for o in organs)), ("modifier-burden",))
-    )
-    return Known.YES
+    return Reason("modifier.multiple_sites", "M", words, merged(*(found[o] for o in organs)), ("modifier-burden",))
 
 
-def _six_months(placed: tuple[Placed, ...], today: date, policy: Policy, reasons: list[Reason]) -> Known:
+def _six_months(placed: tuple[Placed, ...], today: date, policy: Policy, reasons: Because) -> Known:
     """From the line's first AI to the last day one was taken."""
-    ais = tuple(p for p in placed if p.kind is DrugClass.AI and p.advanced is not Known.NO and p.begun[0] <= today)
-    certain = [p.begun[1] for p in ais if p.advanced is Known.YES]
-    taken = last_taken([p.exposure for p in ais], today, today, policy)
-    if taken.possible is None:
+    ais = [p for p in placed if p.kind is DrugClass.AI and p.advanced is not Known.NO and p.begun[0] <= today]
+    if not ais:
         return Known.UNKNOWN
+    taken = last_taken([p.exposure for p in ais], today, today, policy)
+    certain = [p.begun[1] for p in ais if p.advanced is Known.YES]
     if certain and taken.certain is not None and add_months(min(certain), 6) <= taken.certain:
-        words = (
-            f"Aromatase inhibitor for 6 months or more in this line: {_CHANCE}; "
-            "not steadily: fewer before month 6 and after month 30."
-        )
-        sources = merged(*(p.exposure.sources for p in ais))
-        reasons.append(Reason("modifier.ai_6_months", "M", words, sources, ("pada-1-kinetics",)))
+        reasons.append(lambda: _half_a_year(ais))
         return Known.YES
-    return Known.NO if add_months(min(p.begun[0] for p in ais), 6) > taken.possible else Known.UNKNOWN
+    too_short = taken.possible is not None and add_months(min([p.begun[0] for p in ais]), 6) > taken.possible
+    return Known.NO if too_short else Known.UNKNOWN
 
 
-def _ldh(chart: Chart, reasons: list[Reason]) -> Known:
+def _half_a_year(ais: list[Placed]) -> Reason:
+    words = (
+        f"Aromatase inhibitor for 6 months or more in this line: {_CHANCE}; "
+        "not steadily: fewer before month 6 and after month 30."
+    )
+    sources = merged(*(p.exposure.sources for p in ais))
+    return Reason("modifier.ai_6_months", "M", words, sources, ("pada-1-kinetics",))
+
+
+def _ldh(chart: Chart, reasons: Because) -> Known:
     dated = [v for v in chart.ldh if v.date is not None and v.high is not None]
     if not dated:
         return Known.UNKNOWN
@@ -123,6 +139,10 @@ def _ldh(chart: Chart, reasons: list[Reason]) -> Known:
         return Known.UNKNOWN
     if not latest[0].high:
         return Known.NO
-    words = f"High LDH ({latest[0].text or 'flagged by the laboratory'}, {date_words(latest[0].date)}): {_CHANCE}."
-    reasons.append(Reason("modifier.ldh_high", "M", words, merged(*(v.sources for v in latest)), ("pada-1-kinetics",)))
+    reasons.append(lambda: _high(latest))
     return Known.YES
+
+
+def _high(latest: list[Ldh]) -> Reason:
+    words = f"High LDH ({latest[0].text or 'flagged by the laboratory'}, {date_words(latest[0].date)}): {_CHANCE}."
+    return Reason("modifier.ldh_high", "M", words, merged(*(v.sources for v in latest)), ("pada-1-kinetics",))

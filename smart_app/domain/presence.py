@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from smart_app.domain.dates import add_days
 from smart_app.domain.facts import Exposure, Known, Proof
@@ -14,8 +14,7 @@ from smart_app.domain.policy import Policy
 ORDER_ONLY = frozenset({Proof.ORDERED})
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """``certain``: in every completion the drug was taken on this day or later, up to the day asked about.
 
     ``possible``: the latest day on which it may have been taken. None: no such day. ``order_only``: nothing but an
@@ -41,12 +40,11 @@ def taken(exposure: Exposure, day: date, today: date, policy: Policy) -> Taken:
         return NEVER
     goes_on = exposure.ongoing is True and day >= today
     begun = start[1] <= day or goes_on
-    proven = bool(exposure.proofs - ORDER_ONLY)
     if exposure.on_hold and (exposure.end is None or exposure.end.last >= day):
         return _held(exposure, day, begun)
     if exposure.end is not None:
         first, last = exposure.end.first, exposure.end.last
-        if first >= day and not (proven or goes_on):
+        if first >= day and not (goes_on or _proven(exposure)):
             return _by_trace(exposure, day, begun, policy)  # a planned end proves no more than the order it stands in
         if first >= day:
             return Taken(day if begun else None, day)
@@ -54,12 +52,17 @@ def taken(exposure: Exposure, day: date, today: date, policy: Policy) -> Taken:
         contradicts = goes_on and last < day
         return Taken(certain, day if contradicts else min(last, day))
     if exposure.ongoing is False:
-        seen = exposure.last_seen.first if exposure.last_seen is not None and proven else None
+        seen = exposure.last_seen.first if exposure.last_seen is not None and _proven(exposure) else None
         seen = min(seen, day) if seen is not None else None
         return Taken(seen if begun else None, add_days(day, -1) if day >= today else day)
     if exposure.ongoing is True:
         return Taken(day if begun else None, day)
     return _by_trace(exposure, day, begun, policy)
+
+
+def _proven(exposure: Exposure) -> bool:
+    """More than an order shows it."""
+    return bool(exposure.proofs - ORDER_ONLY)
 
 
 def _held(exposure: Exposure, day: date, begun: bool) -> Taken:
@@ -73,7 +76,7 @@ def _held(exposure: Exposure, day: date, begun: bool) -> Taken:
 
 def _by_trace(exposure: Exposure, day: date, begun: bool, policy: Policy) -> Taken:
     """The record does not say whether it went on: how fresh is its last trace?"""
-    proven = bool(exposure.proofs - ORDER_ONLY)
+    proven = _proven(exposure)
     trace = exposure.last_seen or exposure.start
     if trace is None or not begun:
         return Taken(None, day, not proven)
@@ -86,7 +89,7 @@ def _by_trace(exposure: Exposure, day: date, begun: bool, policy: Policy) -> Tak
 
 def was_taken(exposure: Exposure, day: date, today: date, policy: Policy) -> Known:
     """Whether it was ever taken up to ``day``: an order that is old, and that nothing else bears out, does not tell."""
-    if exposure.proofs - ORDER_ONLY:
+    if _proven(exposure):
         return Known.YES
     found = taken(exposure, day, today, policy)
     return known(found.certain is not None, found.possible is not None)
@@ -94,6 +97,8 @@ def was_taken(exposure: Exposure, day: date, today: date, policy: Policy) -> Kno
 
 def latest(found: Sequence[Taken]) -> Taken:
     """Over several exposures: the last day that any of them was taken."""
+    if len(found) == 1:
+        return found[0]
     certain = max((t.certain for t in found if t.certain is not None), default=None)
     possible = max((t.possible for t in found if t.possible is not None), default=None)
     return Taken(certain, possible, certain is None and any(t.order_only for t in found))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
-from smart_app.domain.decision import Reason
+from smart_app.domain.decision import Reason, Why, reasons_of
 from smart_app.domain.facts import Chart, Gap, Known, Part, Source, Sources
 
 # the entries of smart_app/evidence that the rules rest on
@@ -35,15 +35,19 @@ TRIAL = ("serena-6-eligibility",)
 JUDGEMENT = ("policy-judgement",)
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One clause's answer to "inside?" with its reasons. ``since``: when it closed; ``settle``: what would tell."""
+class Clause(NamedTuple):
+    """One clause's answer to "inside?" and why. ``since``: when it closed; ``settle``: what would tell."""
 
     name: str
     answer: Known
-    reasons: tuple[Reason, ...]
+    why: Why
     since: date | None = None
     settle: tuple[str, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Made anew each time: ask where they are said, or where one of their codes decides."""
+        return reasons_of(self.why)
 
 
 def merged(*groups: Sources) -> Sources:
@@ -68,7 +72,7 @@ def order_of(sources: Sources) -> Key:
 
 
 def missing_parts(chart: Chart, *parts: Part) -> tuple[Gap, ...]:
-    return tuple(sorted(g for g in chart.gaps if g.part in parts))
+    return tuple(sorted(g for g in chart.gaps if g.part in parts)) if chart.gaps else ()
 
 
 def not_found(what: str, gaps: tuple[Gap, ...]) -> str:

@@ -19,6 +19,9 @@ from smart_app.domain.wording import date_words, day_words, listed
 SERDS = ("fulvestrant", "elacestrant", "imlunestrant", "camizestrant", "giredestrant", "palazestrant", "vepdegestrant")
 
 
+_NO_SERD = Reason("window.serd.none", "W7", "No SERD is on record.", (), TRIAL)
+
+
 def names_of(exposures: Sequence[Exposure]) -> str:
     return listed(sorted({e.drug for e in exposures}))
 
@@ -27,8 +30,8 @@ def sources_of(exposures: Sequence[Exposure]) -> Sources:
     return merged(*(e.sources for e in exposures))
 
 
-def of_class(chart: Chart, *classes: DrugClass) -> tuple[Exposure, ...]:
-    return tuple(e for e in chart.exposures if e.drug_class in classes)
+def of_class(chart: Chart, *classes: DrugClass) -> list[Exposure]:
+    return [e for e in chart.exposures if e.drug_class in classes]
 
 
 def aromatase_inhibitor(chart: Chart, day: date, today: date, policy: Policy) -> Clause:
@@ -36,13 +39,13 @@ def aromatase_inhibitor(chart: Chart, day: date, today: date, policy: Policy) ->
     ais = of_class(chart, DrugClass.AI)
     if not ais:
         return _none(chart, "W4", "ai", "aromatase inhibitor")
-    counted = tuple(e for e in ais if policy.exemestane_inside or e.drug != "exemestane")
-    others = tuple(e for e in ais if e not in counted)
+    counted = [e for e in ais if policy.exemestane_inside or e.drug != "exemestane"]
     now = last_taken(counted, day, today, policy)
     if now.on(day) is Known.YES:
         return _on(counted, "W4", "ai", day, today, policy)
     paused = last_taken([e for e in counted if e.setting not in EARLY], day, today, policy)
     answer = _within_pause(paused, now, day, policy)
+    others = [e for e in ais if e not in counted]
     other = last_taken(others, day, today, policy)
     if other.on(day) is not Known.NO and answer is not Known.NO:
         answer = now.on(day) if other.on(day) is Known.YES else Known.UNKNOWN
@@ -90,12 +93,18 @@ def _none(chart: Chart, clause: str, code: str, what: str) -> Clause:
 
 
 def _on(exposures: Sequence[Exposure], clause: str, code: str, day: date, today: date, policy: Policy) -> Clause:
+    return Clause(clause, Known.YES, lambda: _on_reasons(exposures, clause, code, day, today, policy))
+
+
+def _on_reasons(
+    exposures: Sequence[Exposure], clause: str, code: str, day: date, today: date, policy: Policy
+) -> list[Reason]:
     now = tuple(e for e in exposures if taken(e, day, today, policy).on(day) is Known.YES)
     reasons = [Reason(f"window.{code}.now", clause, f"On {names_of(now)}.", sources_of(now), TRIAL)]
     if any(e.drug == "exemestane" for e in now):
         words = "Exemestane was not part of the trial's definition; this policy counts it."
         reasons.append(Reason("window.ai.exemestane_counts", clause, words, sources_of(now), JUDGEMENT))
-    return Clause(clause, Known.YES, tuple(reasons))
+    return reasons
 
 
 def _unclear(
@@ -195,7 +204,7 @@ def no_serd(chart: Chart, placed: Sequence[Placed], day: date, today: date, poli
     """W7: never on a SERD (or degrader) for advanced disease."""
     found = [p for p in placed if p.kind is DrugClass.SERD]
     begun = [p for p in found if p.exposure.start is None or p.exposure.start.first <= day]
-    serds = tuple(p.exposure for p in found)
+    serds = [p.exposure for p in found]
     if not begun:
         return _no_serd(chart, serds)
     sources, names = sources_of([p.exposure for p in begun]), names_of([p.exposure for p in begun])
@@ -229,9 +238,9 @@ def _begun(placed: Placed, day: date) -> Known:
     return Known.YES if placed.exposure.start is None else not_after(placed.begun, (day, day))
 
 
-def _no_serd(chart: Chart, planned: tuple[Exposure, ...]) -> Clause:
+def _no_serd(chart: Chart, planned: Sequence[Exposure]) -> Clause:
     gaps = missing_parts(chart, Part.DRUGS)
-    unclear = [text for text in sorted(chart.unclear_drugs) if any(name in text.lower() for name in SERDS)]
+    unclear = sorted(text for text in chart.unclear_drugs if any(name in text.lower() for name in SERDS))
     if gaps or unclear:
         words = not_found("A SERD", gaps) + (f"; an entry names two drugs ({'; '.join(unclear)})" if unclear else "")
         reason = Reason("window.serd.not_read", "W7", f"{words}.", (), TRIAL)
@@ -239,4 +248,4 @@ def _no_serd(chart: Chart, planned: tuple[Exposure, ...]) -> Clause:
     if planned:
         words = f"{names_of(planned)} is on record with a start in the future."
         return Clause("W7", Known.YES, (Reason("window.serd.planned", "W7", words, sources_of(planned), TRIAL),))
-    return Clause("W7", Known.YES, (Reason("window.serd.none", "W7", "No SERD is on record.", (), TRIAL),))
+    return Clause("W7", Known.YES, (_NO_SERD,))

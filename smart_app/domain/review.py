@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from typing import NamedTuple
 
-from smart_app.domain.decision import Reason, ReviewAnswer, SwitchReview, Window, WindowAnswer
+from smart_app.domain.decision import Reason, ReviewAnswer, SwitchReview, Why, Window, WindowAnswer
 from smart_app.domain.facts import (
     NOT_BLOOD,
     Chart,
@@ -16,6 +17,7 @@ from smart_app.domain.facts import (
     Part,
     Progress,
     ReviewDecision,
+    Sources,
     Specimen,
 )
 from smart_app.domain.judging import AtCollection, Judged, collected, judge_finding, judge_nameless
@@ -26,11 +28,17 @@ from smart_app.domain.variants import label, looked_for
 from smart_app.domain.wording import date_words, listed
 
 _FLAG = ("serena-6-pfs", "serena-6-first-test", "fda-accelerated-approval", "odac-vote", "chmp-opinion")
-_SAYING = (Outcome.DETECTED, Outcome.NOT_READABLE)
 _COUNTS = "review.qualifies"
 NEXT_TREATMENT = "review.next_treatment"
 _DECIDED = "review.decided"
-Answer = tuple[SwitchReview, tuple[Reason, ...]]
+
+
+class Reviewed(NamedTuple):
+    """The answer, why, and what was judged of each finding."""
+
+    review: SwitchReview
+    why: Why
+    judged: Sequence[Judged] = ()
 
 
 def switch_review(
@@ -42,58 +50,68 @@ def switch_review(
     inside: AtCollection,
     *,
     next_line: bool,
-) -> Answer:
+) -> Reviewed:
     """The answer and every reason: an ESR1 finding that raises no flag always says why.
 
     ``window``: as far as what was read tells, so that an incomplete receipt takes back no flag already earned (R9).
     ``next_line``: a later line of therapy has begun.
     """
     judged = _judge_all(chart, start, today, policy, None if window.answer is WindowAnswer.OUTSIDE else inside)
-    reasons = [j.reason for j in judged] + _withdrawn(chart)
+    return _answered(chart, window, judged, next_line)._replace(judged=judged)
+
+
+def _answered(chart: Chart, window: Window, judged: list[Judged], next_line: bool) -> Reviewed:
     counting = [j for j in judged if j.answer is Known.YES]
     closed = {j.name: _decided(chart, judged, j.name) for j in counting}
-    for name in sorted(n for n, answer in closed.items() if answer is not Known.NO):
-        reasons.append(_decided_reason(chart, name, closed[name]))
+
+    def beside() -> list[Reason]:
+        """What is said of every finding, whatever the answer."""
+        reviewed = [_decided_reason(chart, n, closed[n]) for n in sorted(closed) if closed[n] is not Known.NO]
+        return [*[j.reason for j in judged], *_withdrawn(chart), *reviewed]
+
     open_ones = [j for j in counting if closed[j.name] is Known.NO]
     maybe = [j for j in judged if j.answer is Known.UNKNOWN] + [j for j in counting if closed[j.name] is Known.UNKNOWN]
     if window.answer is WindowAnswer.OUTSIDE:
-        return _outside(window, [*open_ones, *maybe], reasons, next_line)
+        return _outside(window, [*open_ones, *maybe], beside(), next_line)
     if open_ones and window.answer is WindowAnswer.INSIDE:
-        return _raised(chart, open_ones, reasons)
+        return _raised(chart, open_ones, beside)
     if open_ones:
         words = (
             f"{_named(open_ones)} is detected, but whether the patient is inside the window cannot be told "
             f"({', '.join(window.clauses)}): look at it now."
         )
-        reasons.insert(0, Reason("review.window_unknown", "R8", words, _sources(open_ones)))
+        reasons = (Reason("review.window_unknown", "R8", words, _sources(open_ones)), *beside())
         return _answer(ReviewAnswer.CANNOT_TELL, open_ones, reasons, "R8", *window.clauses)
     if maybe:
+        said = beside()
         decided_on = {j.name for j in maybe if j.answer is Known.YES}
-        first = next((r for r in reasons if r.code == _DECIDED and decided_on), maybe[0].reason)
-        reasons.sort(key=lambda r: r is not first)
-        open_for = {"R2" if j.answer is Known.YES else j.reason.clause for j in maybe}
-        return _answer(ReviewAnswer.CANNOT_TELL, maybe, reasons, *sorted(open_for))
+        first = next((r for r in said if r.code == _DECIDED and decided_on), maybe[0].reason)
+        said.remove(first)
+        open_for = {"R2" if j.answer is Known.YES else j.clause for j in maybe}
+        return _answer(ReviewAnswer.CANNOT_TELL, maybe, (first, *said), *sorted(open_for))
     gaps = missing_parts(chart, Part.RESULTS)
     if gaps:
         words = f"No qualifying result was found, but results were not read completely: {gaps[0].why}"
-        reasons.insert(0, Reason("review.not_read", "R9", words))
-        return _answer(ReviewAnswer.CANNOT_TELL, [], reasons, "R9")
-    said = {j.reason.clause for j in judged if j.answer is Known.NO} | ({"R2"} if counting else set())
-    return _answer(ReviewAnswer.NOT_RAISED, [], reasons, *sorted(said))
+        return _answer(ReviewAnswer.CANNOT_TELL, [], (Reason("review.not_read", "R9", words), *beside()), "R9")
+    not_counted = {j.clause for j in judged if j.answer is Known.NO} | ({"R2"} if counting else set())
+    return _answer(ReviewAnswer.NOT_RAISED, [], beside, *sorted(not_counted))
 
 
 def _judge_all(
     chart: Chart, start: Span | None, today: date, policy: Policy, inside: AtCollection | None
 ) -> list[Judged]:
-    saying = [d for d in chart.draws if d.findings or d.outcome in _SAYING]
+    detected, unread = Outcome.DETECTED, Outcome.NOT_READABLE
+    saying = [d for d in chart.draws if d.findings or d.outcome is detected or d.outcome is unread]
     judged = [judge_finding(d, f, start, today, policy, inside) for d in saying for f in d.findings]
-    judged += [j for j in (judge_nameless(d, start) for d in saying) if j is not None]
-    return sorted(judged, key=_order)
+    judged += [j for j in [judge_nameless(d, start) for d in saying] if j is not None]
+    if len(judged) > 1:
+        judged.sort(key=_order)
+    return judged
 
 
 def _order(judged: Judged) -> tuple[Span, str, str, str, Key]:
-    reason = judged.reason
-    return collected(judged.draw), judged.name, reason.code, reason.sentence, order_of(reason.sources)
+    sentence, sources = judged.reason.sentence, order_of(judged.sources)
+    return collected(judged.draw), judged.name, judged.code, sentence, sources
 
 
 def decided(chart: Chart, start: Span | None, today: date, policy: Policy, inside: AtCollection) -> Known:
@@ -111,8 +129,9 @@ def _reviews_of(chart: Chart, name: str) -> list[ReviewDecision]:
 
 def _decided(chart: Chart, judged: Sequence[Judged], name: str) -> Known:
     """A decision closes the variant found by then; its later detections are the same finding, a new variant is not."""
-    found = [collected(j.draw) for j in judged if j.name == name and j.answer is Known.YES]
-    return any_of(not_after(day, span(r.date)) for r in _reviews_of(chart, name) for day in found)
+    reviews = _reviews_of(chart, name) if chart.reviews else []
+    found = [collected(j.draw) for j in judged if reviews and j.name == name and j.answer is Known.YES]
+    return any_of([not_after(day, span(r.date)) for r in reviews for day in found])
 
 
 def _decided_reason(chart: Chart, name: str, answer: Known) -> Reason:
@@ -133,48 +152,52 @@ def _variants(found: Sequence[Judged]) -> tuple[str, ...]:
     return tuple(sorted({j.name for j in found if j.finding is not None}))
 
 
-def _sources(found: Sequence[Judged]) -> tuple:  # type: ignore[type-arg]
-    return merged(*(j.reason.sources for j in found))
+def _sources(found: Sequence[Judged]) -> Sources:
+    return merged(*(j.sources for j in found))
 
 
-def _answer(answer: ReviewAnswer, found: Sequence[Judged], reasons: list[Reason], *clauses: str) -> Answer:
+def _answer(answer: ReviewAnswer, found: Sequence[Judged], why: Why, *clauses: str) -> Reviewed:
     findings: tuple[Finding, ...] = tuple(j.finding for j in found if j.finding is not None)
     dates = [j.draw.date for j in found if j.draw.date is not None]
     earliest = min(dates, key=lambda d: (d.first, d.last), default=None)
     first = earliest.first if earliest is not None else None
     shown = date_words(earliest) if earliest is not None else "on an unknown date" if found else ""
     named = tuple(dict.fromkeys(clauses))
-    return SwitchReview(answer, named, _variants(found), findings, first, shown), tuple(reasons)
+    return Reviewed(SwitchReview(answer, named, _variants(found), findings, first, shown), why)
 
 
-def _outside(window: Window, found: list[Judged], reasons: list[Reason], next_line: bool) -> Answer:
+def _outside(window: Window, found: list[Judged], beside: list[Reason], next_line: bool) -> Reviewed:
     if not found:
-        return _answer(ReviewAnswer.NOT_RAISED, [], reasons, *sorted({r.clause for r in reasons if r.code != _COUNTS}))
+        said = sorted({r.clause for r in beside if r.code != _COUNTS})
+        return _answer(ReviewAnswer.NOT_RAISED, [], tuple(beside), *said)
     if "W8" in window.clauses:
         words = "Progression is recorded: this result belongs to the decision on the progression, not to this flag."
-        reasons.insert(0, Reason("review.progression", "R7", words, _sources(found), ("chmp-opinion",)))
-        return _answer(ReviewAnswer.NOT_RAISED, found, reasons, "R7")
+        reason = Reason("review.progression", "R7", words, _sources(found), ("chmp-opinion",))
+        return _answer(ReviewAnswer.NOT_RAISED, found, (reason, *beside), "R7")
     if next_line:
         words = "A later line of therapy has begun: this result belongs to the decision on it, not to this flag."
-        reasons.insert(0, Reason(NEXT_TREATMENT, "R7", words, _sources(found), ("chmp-opinion",)))
-        return _answer(ReviewAnswer.NOT_RAISED, found, reasons, "R7")
+        reason = Reason(NEXT_TREATMENT, "R7", words, _sources(found), ("chmp-opinion",))
+        return _answer(ReviewAnswer.NOT_RAISED, found, (reason, *beside), "R7")
     words = (
         f"The patient is outside the window ({', '.join(window.clauses)}): "
         f"{_named(found)} is shown for information only."
     )
-    reasons.insert(0, Reason("review.outside_window", "R8", words, _sources(found)))
-    return _answer(ReviewAnswer.NOT_RAISED, found, reasons, "R8")
+    reason = Reason("review.outside_window", "R8", words, _sources(found))
+    return _answer(ReviewAnswer.NOT_RAISED, found, (reason, *beside), "R8")
 
 
-def _raised(chart: Chart, found: list[Judged], reasons: list[Reason]) -> Answer:
+def _raised(chart: Chart, found: list[Judged], beside: Callable[[], list[Reason]]) -> Reviewed:
+    clauses = ("R1", "R4") if len(_variants(found)) > 1 else ("R1",)
+    why: Why = lambda: (_due(found), *beside(), *_since(chart, found))  # noqa: E731 - a name for its type
+    return _answer(ReviewAnswer.RAISED, found, why, *clauses)
+
+
+def _due(found: list[Judged]) -> Reason:
     words = (
         f"{_named(found)} detected in plasma inside the window: a review of the treatment is due, "
         "with current imaging. This is no order and names no drug."
     )
-    reasons.insert(0, Reason("review.raised", "R1", words, _sources(found), _FLAG))
-    reasons += _since(chart, found)
-    clauses = ("R1", "R4") if len(_variants(found)) > 1 else ("R1",)
-    return _answer(ReviewAnswer.RAISED, found, reasons, *clauses)
+    return Reason("review.raised", "R1", words, _sources(found), _FLAG)
 
 
 def _since(chart: Chart, found: list[Judged]) -> list[Reason]:

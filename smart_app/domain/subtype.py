@@ -9,12 +9,14 @@ from smart_app.domain.decision import Reason
 from smart_app.domain.facts import (
     Biopsy,
     Chart,
+    Diagnosis,
     Extent,
     Known,
     Marker,
     Part,
     Receptor,
     ReceptorStatus,
+    Sources,
 )
 from smart_app.domain.lines import advanced_since, is_advanced
 from smart_app.domain.logic import span
@@ -28,6 +30,8 @@ _NEAR = 60  # days before the advanced disease was recorded (judgement: the reco
 def disease(chart: Chart) -> Clause:
     """W1: advanced or metastatic breast cancer."""
     breast = [d for d in chart.diagnoses if d.breast]
+    if breast and is_advanced(chart):
+        return Clause("W1", Known.YES, lambda: _advanced(chart, breast))
     gaps = missing_parts(chart, Part.DISEASE)
     if not breast:
         settle = "a diagnosis of breast cancer (not found)"
@@ -36,25 +40,6 @@ def disease(chart: Chart) -> Clause:
             "W1", Known.UNKNOWN, (Reason("window.disease.no_diagnosis", "W1", f"{words}."),), settle=(settle,)
         )
     sources = merged(*(d.sources for d in breast))
-    if is_advanced(chart):
-        found = [s for s in chart.spread if s.extent is not Extent.EARLY]
-        dated = sorted((s.known_on for s in found if s.known_on), key=lambda d: (d.first, d.last))
-        since = f", known since {date_words(dated[0])}" if dated else ", since when is not recorded"
-        sites = sorted({s.site.replace("_", " ") for s in found if s.site})
-        where = f" ({', '.join(sites)})" if sites else ""
-        reason = Reason(
-            "window.disease.advanced",
-            "W1",
-            f"Advanced breast cancer{where}{since}.",
-            merged(sources, *(s.sources for s in found)),
-            TRIAL,
-        )
-        others = [d for d in chart.diagnoses if not d.breast and d.active is not False]
-        notices = tuple(
-            Reason("window.disease.other_cancer", "W1", f"Another cancer is on record: {d.text}.", d.sources)
-            for d in sorted(others, key=lambda d: (d.text, order_of(d.sources)))
-        )
-        return Clause("W1", Known.YES, (reason, *notices))
     early = [s for s in chart.spread if s.extent is Extent.EARLY]
     if early and not gaps:
         reason = Reason(
@@ -72,7 +57,23 @@ def disease(chart: Chart) -> Clause:
     )
 
 
-def _current(results: list[Receptor], advanced: PartialDate | None) -> list[Receptor]:
+def _advanced(chart: Chart, breast: list[Diagnosis]) -> tuple[Reason, ...]:
+    found = [s for s in chart.spread if s.extent is not Extent.EARLY]
+    dated = sorted((s.known_on for s in found if s.known_on), key=lambda d: (d.first, d.last))
+    since = f", known since {date_words(dated[0])}" if dated else ", since when is not recorded"
+    sites = sorted({s.site.replace("_", " ") for s in found if s.site})
+    where = f" ({', '.join(sites)})" if sites else ""
+    sources = merged(*(d.sources for d in breast), *(s.sources for s in found))
+    reason = Reason("window.disease.advanced", "W1", f"Advanced breast cancer{where}{since}.", sources, TRIAL)
+    others = [d for d in chart.diagnoses if not d.breast and d.active is not False]
+    notices = [
+        Reason("window.disease.other_cancer", "W1", f"Another cancer is on record: {d.text}.", d.sources)
+        for d in sorted(others, key=lambda d: (d.text, order_of(d.sources)))
+    ]
+    return (reason, *notices)
+
+
+def _current(results: list[Receptor], chart: Chart) -> list[Receptor]:
     """The results that may be the one that counts: the latest biopsy of metastatic disease, else the latest.
 
     More than one where dates are uncertain, undated or equal, or where a later biopsy does not say what was biopsied.
@@ -80,10 +81,12 @@ def _current(results: list[Receptor], advanced: PartialDate | None) -> list[Rece
     readable = [r for r in results if r.status is not ReceptorStatus.UNREADABLE and not r.provisional]
     metastatic = _latest([r for r in readable if r.biopsy is Biopsy.METASTASIS])
     if not metastatic:
-        return _of_early_disease(readable, advanced)
+        return _of_early_disease(readable, advanced_since(chart))
+    unsaid = [r for r in readable if r.biopsy is Biopsy.UNKNOWN and r.date is not None]
+    if not unsaid:
+        return metastatic
     bound = max(span(r.date)[0] for r in metastatic)
-    later = [r for r in readable if r.biopsy is Biopsy.UNKNOWN and r.date is not None and r.date.last >= bound]
-    return metastatic + later
+    return metastatic + [r for r in unsaid if span(r.date)[1] >= bound]
 
 
 def _of_early_disease(results: list[Receptor], advanced: PartialDate | None) -> list[Receptor]:
@@ -107,15 +110,23 @@ def _of_early_disease(results: list[Receptor], advanced: PartialDate | None) -> 
 
 
 def _latest(results: list[Receptor]) -> list[Receptor]:
-    bound = max((span(r.date)[0] for r in results), default=None)
-    return [r for r in results if bound is not None and span(r.date)[1] >= bound]
+    if len(results) < 2:
+        return results
+    bound = max(span(r.date)[0] for r in results)
+    return [r for r in results if span(r.date)[1] >= bound]
 
 
 def _of_two_cancers(chart: Chart, results: list[Receptor]) -> bool:
     """Another active cancer, and results that differ and do not say of which biopsy: they cannot be told apart."""
-    other = any(not d.breast and d.active is not False for d in chart.diagnoses)
+    if not has_other_cancer(chart):
+        return False
     open_ones = [r for r in results if r.biopsy is Biopsy.UNKNOWN and r.method != "diagnosis"]
-    return other and len({r.status for r in open_ones}) > 1
+    return len({r.status for r in open_ones}) > 1
+
+
+def has_other_cancer(chart: Chart) -> bool:
+    """Another cancer is, or may be, active."""
+    return bool([d for d in chart.diagnoses if not d.breast and d.active is not False])
 
 
 _NAMES = {Marker.ER: "Oestrogen receptor", Marker.PR: "Progesterone receptor", Marker.HER2: "HER2"}
@@ -138,18 +149,16 @@ def _unknown(clause: str, code: str, sentence: str, settle: str, results: list[R
 
 def hormone_receptor(chart: Chart) -> Clause:
     """W2: oestrogen receptor positive; PR alone cannot tell; 1-10 % is inside and marked."""
-    gaps = missing_parts(chart, Part.RECEPTORS)
     results = [r for r in chart.receptors if r.marker is Marker.ER]
-    current = _current(results, advanced_since(chart))
+    current = _current(results, chart)
     settle = "the oestrogen receptor status of the breast cancer (not found)"
     if not current:
-        progesterone = _current([r for r in chart.receptors if r.marker is Marker.PR], advanced_since(chart))
+        progesterone = _current([r for r in chart.receptors if r.marker is Marker.PR], chart)
         if any(r.status is ReceptorStatus.POSITIVE for r in progesterone):
             words = "The progesterone receptor is positive, but the oestrogen receptor status was not found."
             return _unknown("W2", "window.er.only_pr", words, settle, progesterone)
-        return _unknown(
-            "W2", "window.er.not_found", not_found("The oestrogen receptor status", gaps) + ".", settle, results
-        )
+        words = not_found("The oestrogen receptor status", missing_parts(chart, Part.RECEPTORS)) + "."
+        return _unknown("W2", "window.er.not_found", words, settle, results)
     if _of_two_cancers(chart, results):
         words = (
             "There is another active cancer, and which oestrogen receptor result is of the breast cancer is not said."
@@ -165,26 +174,34 @@ def hormone_receptor(chart: Chart) -> Clause:
             "which oestrogen receptor result holds (they contradict each other)",
             current,
         )
-    sources = merged(*(r.sources for r in current))
-    shown = sorted(map(_describe, current))[0]
-    if states == {ReceptorStatus.NEGATIVE}:
+    if ReceptorStatus.POSITIVE in states:
+        return Clause("W2", Known.YES, lambda: _positive(current))
+    sources, shown = _of_results(current)
+    if ReceptorStatus.NEGATIVE in states:
         reason = Reason("window.er.negative", "W2", f"Oestrogen receptor negative ({shown}).", sources, TRIAL)
         return Clause("W2", Known.NO, (reason,))
-    if states != {ReceptorStatus.POSITIVE}:
-        return _unknown(
-            "W2", "window.er.equivocal", f"The oestrogen receptor result is equivocal ({shown}).", settle, current
-        )
+    words = f"The oestrogen receptor result is equivocal ({shown})."
+    return _unknown("W2", "window.er.equivocal", words, settle, current)
+
+
+def _positive(current: list[Receptor]) -> list[Reason]:
+    sources, shown = _of_results(current)
     reasons = [Reason("window.er.positive", "W2", f"Oestrogen receptor positive ({shown}).", sources, TRIAL)]
     if any(r.low or (r.percent is not None and 1 <= r.percent <= 10) for r in current):
         low = "Oestrogen receptor low (1-10 %): inside, but few such patients were in the trials."
         reasons.append(Reason("window.er.low", "W2", low, sources, JUDGEMENT))
-    return Clause("W2", Known.YES, tuple(reasons))
+    return reasons
+
+
+def _of_results(current: list[Receptor]) -> tuple[Sources, str]:
+    """Their resources, and one of them in words."""
+    return merged(*(r.sources for r in current)), min(map(_describe, current))
 
 
 def her2(chart: Chart) -> Clause:
     """W3: HER2 negative; IHC 2+ needs in-situ hybridisation of the same specimen; HER2-low is negative."""
     results = [r for r in chart.receptors if r.marker is Marker.HER2]
-    current = [s for r in _current(results, advanced_since(chart)) for s in _hybridised(r, results)]
+    current = [s for r in _current(results, chart) for s in _hybridised(r, results)]
     settle = "the HER2 status of the breast cancer (not found)"
     if not current:
         gaps = missing_parts(chart, Part.RECEPTORS)
@@ -193,22 +210,25 @@ def her2(chart: Chart) -> Clause:
         words = "There is another active cancer, and which HER2 result is of the breast cancer is not said."
         return _unknown("W3", "window.her2.of_which_cancer", words, "of which cancer each HER2 result is", results)
     states = {r.status for r in current}
-    sources = merged(*(r.sources for r in current))
-    shown = sorted(map(_describe, current))[0]
     if ReceptorStatus.EQUIVOCAL in states:
-        words = f"HER2 is IHC 2+ without in-situ hybridisation ({shown})."
+        words = f"HER2 is IHC 2+ without in-situ hybridisation ({_of_results(current)[1]})."
         return _unknown("W3", "window.her2.equivocal", words, "in-situ hybridisation of the HER2 2+ specimen", current)
     if len(states) > 1:
         words = "HER2 results contradict each other: " + "; ".join(sorted(map(_describe, current))) + "."
         return _unknown(
             "W3", "window.her2.conflict", words, "which HER2 result holds (they contradict each other)", current
         )
-    if states == {ReceptorStatus.POSITIVE}:
-        return Clause(
-            "W3", Known.NO, (Reason("window.her2.positive", "W3", f"HER2 positive ({shown}).", sources, TRIAL),)
-        )
+    if ReceptorStatus.POSITIVE in states:
+        sources, shown = _of_results(current)
+        reason = Reason("window.her2.positive", "W3", f"HER2 positive ({shown}).", sources, TRIAL)
+        return Clause("W3", Known.NO, (reason,))
+    return Clause("W3", Known.YES, lambda: _her2_negative(current))
+
+
+def _her2_negative(current: list[Receptor]) -> tuple[Reason, ...]:
+    sources, shown = _of_results(current)
     words = f"HER2 {'low, which counts as negative' if any(r.low for r in current) else 'negative'} ({shown})."
-    return Clause("W3", Known.YES, (Reason("window.her2.negative", "W3", words, sources, TRIAL),))
+    return (Reason("window.her2.negative", "W3", words, sources, TRIAL),)
 
 
 def _hybridised(result: Receptor, results: list[Receptor]) -> list[Receptor]:
@@ -247,7 +267,7 @@ def person(chart: Chart, today: date) -> Clause:
         reason = Reason("window.person.no_birth_date", "W9", f"{words}.", who.sources, TRIAL)
         return Clause("W9", Known.UNKNOWN, (reason,), settle=("the birth date (not found)",))
     if add_months(who.birth.last, 216) <= today:
-        return Clause("W9", Known.YES, (Reason("window.person.adult", "W9", "Adult.", who.sources, TRIAL),))
+        return Clause("W9", Known.YES, lambda: (Reason("window.person.adult", "W9", "Adult.", who.sources, TRIAL),))
     if add_months(who.birth.first, 216) > today:
         born = f"Under 18 on {day_words(today)}."
         return Clause("W9", Known.NO, (Reason("window.person.minor", "W9", born, who.sources, TRIAL),))

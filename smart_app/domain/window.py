@@ -9,7 +9,7 @@ from smart_app.domain.attested_words import settled_line, settled_progress
 from smart_app.domain.dates import add_months
 from smart_app.domain.decision import Reason, Window, WindowAnswer
 from smart_app.domain.facts import Chart, DrugClass, Known
-from smart_app.domain.lines import Placed
+from smart_app.domain.lines import Placed, line_start
 from smart_app.domain.logic import all_of
 from smart_app.domain.policy import Policy
 from smart_app.domain.reasons import JUDGEMENT, Clause, merged
@@ -28,12 +28,13 @@ def clauses(chart: Chart, placed: tuple[Placed, ...], today: date, policy: Polic
 
 def _treatment(chart: Chart, placed: tuple[Placed, ...], day: date, today: date, policy: Policy) -> tuple[Clause, ...]:
     """W4 to W8: what changes from day to day."""
+    start = line_start(placed, day)
     return (
         regimen.aromatase_inhibitor(chart, day, today, policy),
         regimen.cdk46_inhibitor(chart, day, today, policy),
-        settled_line(course.first_line(chart, placed, day, today, policy), chart),
+        settled_line(course.first_line(chart, placed, start, day, today, policy), chart),
         regimen.no_serd(chart, placed, day, today, policy),
-        settled_progress(course.no_progression(chart, placed, day, today), chart, day, policy),
+        settled_progress(course.no_progression(chart, placed, start, day, today), chart, day, policy),
     )
 
 
@@ -42,7 +43,7 @@ def at_collection(
 ) -> tuple[Known, tuple[str, ...]]:
     """Whether the treatment was that of the window on an earlier day, and the clauses that say no or are open (R1)."""
     found = _treatment(chart, placed, day, today, policy)
-    answer = all_of(*(c.answer for c in found))
+    answer = all_of(*[c.answer for c in found])
     return answer, tuple(c.name for c in found if c.answer is answer and answer is not Known.YES)
 
 
