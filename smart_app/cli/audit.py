@@ -10,7 +10,7 @@ from pathlib import Path
 from smart_app.errors import ConfigError
 from smart_app.fhir import jsontext
 from smart_app.smart.audit import AUDIT_DAYS, AuditTrail, audit_event
-from smart_app.smart.store import SqliteStore, load_keys
+from smart_app.smart.store import open_store
 
 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,10 +22,7 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     since = _moment(arguments.since) if arguments.since else 0.0
-    file = arguments.data / "app.sqlite"
-    if not file.exists():
-        raise ConfigError(f"There is no app.sqlite in {arguments.data}.", code="config.data")
-    trail = AuditTrail(SqliteStore(file, load_keys(arguments.data / "app.key")))
+    trail = AuditTrail(open_store(arguments.data, existing=True))
     for entry in trail.entries():
         if entry["at"] >= since:
             sys.stdout.write(jsontext.dumps(audit_event(entry)).decode() + "\n")

@@ -10,7 +10,7 @@ from smart_app.cli.serve import public_url
 from smart_app.errors import ConfigError
 from smart_app.smart.issuers import load_issuers
 from smart_app.smart.launches import PENDING_SECONDS, digest
-from smart_app.smart.store import SqliteStore, load_keys
+from smart_app.smart.store import open_store
 
 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         known = ", ".join(i.id for i in issuers) or "none"
         raise ConfigError(f"Say which open issuer with --issuer; registered: {known}.", code="config.open_issuer")
     data = arguments.data or arguments.config / "data"
-    store = SqliteStore(data / "app.sqlite", load_keys(data / "app.key"))
+    store = open_store(data)
     token = secrets.token_urlsafe(24)
     store.put("handoff", digest(token), {"issuer": chosen[0].id, "patient": arguments.patient}, PENDING_SECONDS)
     print(f"{public_url(arguments.public_url)}/open/handoff/{token}")

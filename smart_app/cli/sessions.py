@@ -6,10 +6,9 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from smart_app.errors import ConfigError
 from smart_app.smart.issuers import Issuers
 from smart_app.smart.launches import Launches, digest
-from smart_app.smart.store import SqliteStore, load_keys
+from smart_app.smart.store import open_store
 
 
 def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,10 +23,7 @@ def add_to(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Tokens are deleted here with the launch; at the EHR they end by themselves."""
-    file = arguments.data / "app.sqlite"
-    if not file.exists():
-        raise ConfigError(f"There is no app.sqlite in {arguments.data}.", code="config.data")
-    store = SqliteStore(file, load_keys(arguments.data / "app.key"))
+    store = open_store(arguments.data, existing=True)
     launches = Launches(store, Issuers(()))
     ending = arguments.end or arguments.end_user or arguments.end_all
     count = 0

@@ -1,7 +1,8 @@
 """Short-lived server-side records (launches, tokens, the write journal), encrypted at rest.
 
 ``Store`` is the small contract; ``SqliteStore`` is the embedded one, safe for threads and for several processes on one
-machine. Keys are random ids or digests and never hold patient data; values are encrypted (Fernet, AES-128-CBC + HMAC).
+machine; ``RedisStore`` (``redis_store.py``) is for several machines. ``open_store`` gives the one that is set. Keys are
+random ids or digests and never hold patient data; values are encrypted (Fernet, AES-128-CBC + HMAC).
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from smart_app.errors import ConfigError
 
 Value = dict[str, Any]
-KEYS_VARIABLE = "ESR1_STORE_KEYS"
+KEYS_VARIABLE, STORE_VARIABLE = "ESR1_STORE_KEYS", "ESR1_STORE"
 _LASTING = ("journal",)  # on the disk before the app goes on
+
+
+class StoreDown(OSError):
+    """The store does not answer."""
 
 
 class Store(Protocol):
@@ -42,6 +47,26 @@ class Store(Protocol):
     def delete(self, kind: str, key: str) -> None: ...
     def all(self, kind: str) -> Iterator[tuple[str, Value]]:
         """Every living record of a kind, in the order of the keys."""
+
+
+def open_store(data: Path, clock: Callable[[], float] = time.time, *, existing: bool = False) -> Store:
+    """The store of the app whose files lie in ``data``: the Redis server that ``ESR1_STORE`` names, else SQLite there.
+
+    ConfigError where it cannot be used; with ``existing`` also where the folder has no store yet.
+    """
+    where = os.environ.get(STORE_VARIABLE, "").strip()
+    if where:
+        try:
+            from smart_app.smart.redis_store import open_redis  # its package is an optional one
+        except ImportError as error:
+            raise ConfigError(
+                f"{STORE_VARIABLE} is set, and the Python package redis is not installed.", code="config.store"
+            ) from error
+        return open_redis(where, load_keys(data / "app.key"), clock)
+    file = data / "app.sqlite"
+    if existing and not file.exists():
+        raise ConfigError(f"There is no app.sqlite in {data}.", code="config.data")
+    return SqliteStore(file, load_keys(data / "app.key"), clock)
 
 
 def load_keys(file: Path) -> MultiFernet:

@@ -26,7 +26,7 @@ from smart_app.smart.idtoken import JwksCache
 from smart_app.smart.issuers import Issuer, Issuers
 from smart_app.smart.launches import Launch, Launches
 from smart_app.smart.statements import Statements
-from smart_app.smart.store import SqliteStore, Store, load_keys
+from smart_app.smart.store import Store, open_store
 
 
 def _now() -> datetime:
@@ -75,7 +75,7 @@ class Services:
 
     @cached_property
     def store(self) -> Store:
-        return SqliteStore(self.settings.data / "app.sqlite", load_keys(self.settings.data / "app.key"), self.clock)
+        return open_store(self.settings.data, self.clock)
 
     @cached_property
     def launches(self) -> Launches:

@@ -1,4 +1,4 @@
-"""The store keeps records short-lived, sealed and single-use; the issuers' file is refused with its line."""
+"""The store's file and its keys; the issuers' file is refused with its line."""
 
 from __future__ import annotations
 
@@ -15,19 +15,8 @@ from smart_app.smart.store import SqliteStore, load_keys
 GOOD = '[[issuer]]\nid = "a"\nname = "A"\nbase = "https://ehr.example.org/fhir/"\nauth = "public"\nclient_id = "x"\n'
 
 
-def store(folder: Path, now: list[float] | None = None) -> SqliteStore:
-    clock = (lambda: now[0]) if now is not None else __import__("time").time
-    return SqliteStore(folder / "s.sqlite", load_keys(folder / "key"), clock)
-
-
-def test_what_is_put_is_got_until_its_time_is_over(tmp_path: Path) -> None:
-    now = [0.0]
-    kept = store(tmp_path, now)
-    kept.put("token", "k", {"a": 1}, 10)
-    assert kept.get("token", "k") == {"a": 1}
-    assert kept.get("launch", "k") is None
-    now[0] = 11
-    assert kept.get("token", "k") is None
+def store(folder: Path) -> SqliteStore:
+    return SqliteStore(folder / "s.sqlite", load_keys(folder / "key"))
 
 
 def test_nothing_readable_stands_in_the_file_and_the_key_is_private(tmp_path: Path) -> None:
@@ -35,16 +24,6 @@ def test_nothing_readable_stands_in_the_file_and_the_key_is_private(tmp_path: Pa
     raw = b"".join(f.read_bytes() for f in tmp_path.glob("s.sqlite*"))
     assert b"SECRET-TOKEN" not in raw
     assert (tmp_path / "key").stat().st_mode & 0o077 == 0
-
-
-def test_of_many_takers_one_gets_it_and_of_many_adders_one_wins(tmp_path: Path) -> None:
-    stores = [store(tmp_path) for _ in range(4)]
-    stores[0].put("x", "k", {}, 60)
-    with ThreadPoolExecutor(8) as pool:
-        taken = list(pool.map(lambda n: stores[n % 4].take("x", "k"), range(32)))
-        added = list(pool.map(lambda n: stores[n % 4].add("lock", "k", {}, 60), range(32)))
-    assert len([t for t in taken if t is not None]) == 1
-    assert added.count(True) == 1
 
 
 def test_threads_that_come_and_go_use_up_no_file_descriptors(tmp_path: Path) -> None:
