@@ -45,8 +45,9 @@ def read_exposures(
                     unclear.append(f"{reference_of(resource)} {naming.why}")
             elif naming.drugs:
                 _add(by_drug, record, resource, naming, codebook)
-            elif not isinstance(stretch_of(record, resource, codebook), tuple):
-                unnamed += [(DrugClass(means), resource) for means in codebook.said("drug_use", naming.words)]
+            elif used := codebook.said("drug_use", naming.words):
+                shown = not isinstance(stretch_of(record, resource, codebook), tuple)
+                unnamed += [(DrugClass(means), resource) for means in used if shown]
     exposures = [exposure for stretches in by_drug.values() for exposure in join(stretches, advanced)]
     named = {e.drug_class for e in exposures}
     for drug_class, resource in [*unnamed, *_told_by_diagnosis(record, codebook)]:
