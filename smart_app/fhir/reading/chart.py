@@ -114,7 +114,7 @@ def gaps_of(receipt: Receipt) -> tuple[Gap, ...]:
             gaps.add(
                 Gap(Part.DRUGS, refused.code, f"{refused.source or 'An entry'}: the drug it names could not be read.")
             )
-        elif refused.code == "drug.only_in_diagnosis":  # the list of drugs is incomplete by the record's own words
+        elif refused.code == "drug.unnamed":  # the list of drugs is incomplete by the record's own words
             gaps.add(Gap(Part.DRUGS, refused.code, f"{refused.source or 'An entry'} {refused.why}."))
     for foreign in (f for f in receipt.foreign if f.code in ALARMING):
         for part in _TYPE_PARTS.get(foreign.source.partition("/")[0], ()):

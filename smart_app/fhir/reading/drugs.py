@@ -28,11 +28,12 @@ def read_exposures(
     ``advanced``: the day the disease was known to be advanced, across which a stopped drug is not joined.
 
     Set aside, with codes: ``drug.conflict`` (code and text name different drugs), ``drug.blinded``, ``drug.unresolved``
-    (a Medication that was not read: the chart's drugs are then not complete), ``drug.only_in_diagnosis`` (as much: a
-    diagnosis says that an aromatase inhibitor is taken and no entry names one) and the statuses that show no treatment.
+    (a Medication that was not read: the chart's drugs are then not complete), ``drug.unnamed`` (as much: an entry or a
+    diagnosis says that a drug of a class is taken and no entry names one) and the statuses that show no treatment.
     """
     by_drug: dict[tuple[str, DrugClass], list[Stretch]] = {}
     unclear: list[str] = []
+    unnamed: list[tuple[DrugClass, Json]] = []
     for resource in record.all(*DRUG_TYPES):
         with record.notes.guard(resource):
             naming = name_drugs(record, resource, codebook)
@@ -44,24 +45,29 @@ def read_exposures(
                     unclear.append(f"{reference_of(resource)} {naming.why}")
             elif naming.drugs:
                 _add(by_drug, record, resource, naming, codebook)
+            elif used := codebook.said("drug_use", naming.words):
+                shown = not isinstance(stretch_of(record, resource, codebook), tuple)
+                unnamed += [(DrugClass(means), resource) for means in used if shown]
     exposures = [exposure for stretches in by_drug.values() for exposure in join(stretches, advanced)]
-    if not any(e.drug_class is DrugClass.AI for e in exposures):
-        _told_by_diagnosis(record, codebook)
+    named = {e.drug_class for e in exposures}
+    for drug_class, resource in [*unnamed, *_told_by_diagnosis(record, codebook)]:
+        if drug_class not in named or drug_class is DrugClass.SERD:
+            why = f"says that a drug of the class {drug_class} is taken, and no entry names one"
+            record.notes.aside("drug.unnamed", why, resource)
     exposures.sort(key=lambda e: (e.start is None, e.start.first if e.start else None, e.drug))
     return tuple(exposures), tuple(dict.fromkeys(unclear))
 
 
-def _told_by_diagnosis(record: Record, book: Codebook) -> None:
+def _told_by_diagnosis(record: Record, book: Codebook) -> list[tuple[DrugClass, Json]]:
+    found: list[tuple[DrugClass, Json]] = []
     for condition in record.all("Condition"):
-        code = codings(condition.get("code"))
         clinical, verification = (
             {c for _, c, _ in codings(condition.get(key))} for key in ("clinicalStatus", "verificationStatus")
         )
-        if "AI" not in book.meanings_of("drug_use", code) or clinical & _PAST or verification & _NEVER:
-            continue
-        record.notes.aside(
-            "drug.only_in_diagnosis", "says that an aromatase inhibitor is taken, and no entry names one", condition
-        )
+        if not clinical & _PAST and not verification & _NEVER:
+            used = book.meanings_of("drug_use", codings(condition.get("code")))
+            found += [(DrugClass(means), condition) for means in used]
+    return found
 
 
 def _add(
