@@ -218,6 +218,14 @@ def test_an_attested_scan_counts_from_its_day_for_the_policys_three_months(day: 
     assert decide(calm(day), STRICT, TODAY).window.answer == answer
 
 
+def test_an_attested_scan_settles_no_progression_that_the_record_leaves_open() -> None:
+    lines = ["status worsened 2026-02"]  # the month in which the line began
+    assert decide(chart_of(lines), STRICT, TODAY).window.clauses == ("W8",)
+    made = join(chart_of(lines), [att(DiseaseStatus(Progress.STABLE, P("2026-10-15"), True))])
+    assert made.attested[0].used
+    assert decide(made, STRICT, TODAY).window.clauses == ("W8",)
+
+
 def test_the_nine_clauses_hold_with_what_was_attested_of_the_line_and_of_the_scan() -> None:
     for chart in (attested_line(), calm("2026-10-15")):
         found = clauses(chart, place(chart), TODAY, STRICT)

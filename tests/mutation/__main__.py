@@ -47,6 +47,7 @@ TESTS = (
     "attested",
     "attested_fields",
     "attested_words",
+    "reasons",
 )
 ENOUGH = 95.0
 SECONDS = 20  # of CPU: a mutant that runs longer is killed
