@@ -39,7 +39,7 @@ from waitress.server import create_server
 from smart_app.sandbox.server import Sandbox, create_sandbox
 from smart_app.smart.issuers import load_issuers
 from smart_app.smart.tokens import challenge
-from smart_app.web.app import create_app
+from smart_app.web.app import create_app, warm
 from smart_app.web.settings import Settings
 
 LATE = 0.05
@@ -164,7 +164,9 @@ def main() -> None:
         ehr(Sandbox(folder / "ehr", ehr_url, app_url, datetime.now(UTC).date()), behind_port),
         replaying(ehr_port, f"http://127.0.0.1:{behind_port}", LATE),
     ):
-        serve(create_app(Settings(load_issuers(file), folder / "data", app_url)), app_port)
+        app = create_app(Settings(load_issuers(file), folder / "data", app_url))
+        warm(app)
+        serve(app, app_port)
         for _ in range(2):  # the first page also reads data files, and the EHR's answers are remembered
             app_seconds(ehr_url)
         asked_for(ehr_url)

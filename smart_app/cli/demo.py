@@ -15,7 +15,7 @@ from smart_app.errors import AppError
 from smart_app.sandbox.profiles import profiles
 from smart_app.sandbox.server import Sandbox, create_sandbox
 from smart_app.smart.issuers import load_issuers
-from smart_app.web.app import create_app
+from smart_app.web.app import create_app, warm
 from smart_app.web.log import configure
 from smart_app.web.settings import Settings
 
@@ -95,8 +95,10 @@ def run(arguments: argparse.Namespace) -> int:
     played = profiles()[arguments.profile] if arguments.profile else None
     made = Sandbox(data / "ehr", ehr_url, app_url, day, arguments.fhir, profile=played)
     sandbox = create_sandbox(made)
+    app = create_app(settings)
+    warm(app)
     servers = [
-        create_server(create_app(settings), host=HOST, port=arguments.port, threads=8, ident=None),
+        create_server(app, host=HOST, port=arguments.port, threads=8, ident=None),
         create_server(sandbox, host=HOST, port=arguments.ehr_port, threads=16, ident=None),
     ]
     loaded = _loaded_on(data / "ehr" / "day", day)

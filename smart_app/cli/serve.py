@@ -8,7 +8,7 @@ from pathlib import Path
 from waitress import serve as waitress_serve
 
 from smart_app.smart.issuers import load_issuers
-from smart_app.web.app import create_app
+from smart_app.web.app import create_app, warm
 from smart_app.web.i18n import LANGUAGES
 from smart_app.web.log import configure
 from smart_app.web.settings import Settings, check_public_url
@@ -40,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         language=arguments.language,
     )
     configure(requests=True)
+    app = create_app(settings)
+    warm(app)
     print(f"The app listens on http://127.0.0.1:{arguments.port} for {settings.public_url}")
-    waitress_serve(create_app(settings), host="127.0.0.1", port=arguments.port, threads=8, ident=None)
+    waitress_serve(app, host="127.0.0.1", port=arguments.port, threads=8, ident=None)
     return 0

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from flask import Flask
 
+from smart_app.evidence import load_evidence
 from smart_app.fhir.gate import Gate
+from smart_app.fhir.plans import all_plans
 from smart_app.smart.keys import load_key_set
 from smart_app.web import (
     about,
@@ -75,3 +77,11 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Callable[
         app.register_blueprint(room.blueprint)
     session.check_routes(app)
     return app
+
+
+def warm(app: Flask) -> None:
+    """Before a server's first request: every template compiled, the data files read that a page needs."""
+    for name in app.jinja_env.list_templates(extensions=["html"]):
+        app.jinja_env.get_template(name)
+    load_evidence()
+    all_plans()

@@ -15,7 +15,7 @@ import pytest
 from smart_app.errors import ConfigError
 from smart_app.smart.issuers import Issuers, load_issuers
 from smart_app.smart.launches import ABSOLUTE_SECONDS, IDLE_SECONDS
-from smart_app.web.app import create_app
+from smart_app.web.app import create_app, warm
 from smart_app.web.limits import LAUNCHES
 from smart_app.web.settings import Settings
 from tests.smart.behaviours import shows
@@ -462,3 +462,13 @@ def test_a_slow_name_does_not_hold_the_launch(app: App, ehr: Ehr) -> None:
     begun = time.monotonic()
     app.launched(ehr)
     assert time.monotonic() - begun < 7
+
+
+def test_a_server_has_every_template_compiled_before_its_first_page(tmp_path: Path) -> None:
+    file = tmp_path / "issuers.toml"
+    file.write_text(issuers("public", "http://127.0.0.1:9/fhir", tmp_path))
+    app = create_app(Settings(load_issuers(file), tmp_path / "data", "http://127.0.0.1:8000"))
+    warm(app)
+    assert app.jinja_env.cache is not None
+    compiled = {key[1] for key in app.jinja_env.cache.keys()}  # noqa: SIM118 - jinja's cache is no dict
+    assert compiled >= {"timeline/page.html", "error.html", *app.jinja_env.list_templates(extensions=["html"])}
