@@ -53,6 +53,9 @@ def install(app: Flask) -> None:
             response.headers["Cache-Control"] = "public, max-age=3600"
         elif request.path == "/jwks.json" and response.status_code == 200:
             response.headers["Cache-Control"] = "public, max-age=300"
+        if response.location is not None and response.location.startswith(request.host_url):
+            # a missing slash: the address is given without the host, which is whatever the request said it is
+            response.location = "/" + response.location[len(request.host_url) :].lstrip("/\\")
         if services().settings.public_url.startswith("https://"):
             response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         return response

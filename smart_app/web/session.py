@@ -62,6 +62,14 @@ def canonical() -> Answer | None:
     return redirect(f"{services().settings.public_url}{request.path}?{request.query_string.decode('latin-1')}", 307)
 
 
+def _meant_for_us() -> bool:
+    """On the loopback its own names only: a foreign one that was made to lead here (DNS rebinding) is another site."""
+    try:
+        return is_loopback((urlsplit(f"//{request.host}").hostname or "").lower())
+    except ValueError:
+        return False
+
+
 def _port(host: str) -> int | None:
     try:
         return urlsplit(f"//{host}").port
@@ -86,6 +94,8 @@ def install(app: Flask) -> None:
 
     @app.before_request
     def guard() -> None:
+        if not _secure() and not _meant_for_us():
+            abort(400)
         if request.method == "HEAD" and request.endpoint in _ONCE:
             abort(405)  # a look ahead must not use up what works once
         launch_id = (request.view_args or {}).get("launch_id")
