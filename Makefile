@@ -45,7 +45,9 @@ docs: $(VENV)/.installed-dev
 # after a change of words: new messages into translations/*.po, to be translated there (tests/web/test_words.py)
 words: $(VENV)/.installed-dev
 	$(BIN)/python -m babel.messages.frontend -q extract -F babel.cfg -k N_ --omit-header --no-location --sort-output -o .messages.pot .
-	for code in de es; do $(BIN)/python -m babel.messages.frontend -q update --no-fuzzy-matching --ignore-obsolete --omit-header -i .messages.pot -l $$code -o smart_app/web/translations/$$code.po; done
+	for code in de es; do po=smart_app/web/translations/$$code.po; sed '/^$$/q' $$po > .messages.po; \
+	  $(BIN)/python -m babel.messages.frontend -q update --no-fuzzy-matching --ignore-obsolete --omit-header -w 120 -i .messages.pot -l $$code -o $$po; \
+	  sed '/./,$$!d' $$po >> .messages.po; mv .messages.po $$po; done
 	rm -f .messages.pot
 
 # after a change of the pages that was looked at: its pictures become the ones that tests/web/test_screens.py compares

@@ -12,6 +12,7 @@ from smart_app.fhir.reading.attested import standing_reports
 from smart_app.smart.launches import Launch
 from smart_app.web.attest_forms import KINDS, ROWS, SITES, Typed, read_form
 from smart_app.web.chart import ChartView, read_view
+from smart_app.web.i18n import N_, _
 from smart_app.web.resources import Cited, cited, handle_of
 from smart_app.web.settings import services
 from smart_app.web.supplied import add, new_id, withdraw
@@ -19,11 +20,11 @@ from smart_app.web.timeline import shown
 
 blueprint = Blueprint("attest", __name__)
 NAMES = {
-    "receptor": "ER, PR or HER2 status",
-    "advanced": "Advanced disease, and since when",
-    "drug": "An aromatase inhibitor or CDK4/6 inhibitor",
-    "result": "An ESR1 result that exists only as a report",
-    "status": "No progression on a scan",
+    "receptor": N_("ER, PR or HER2 status"),
+    "advanced": N_("Advanced disease, and since when"),
+    "drug": N_("An aromatase inhibitor or CDK4/6 inhibitor"),
+    "result": N_("An ESR1 result that exists only as a report"),
+    "status": N_("No progression on a scan"),
 }
 _OF_CLAUSE = {
     "W1": "advanced",
@@ -86,7 +87,9 @@ def attest(launch_id: str, kind: str) -> Answer:
         there = add(launch, one, view.supplied.standing)
         if there is None:
             return redirect(f"/s/{launch_id}/attest#supplied", 303)
-        typed.wrong("basis", f"{there.who} attested this already. Withdraw that first, then attest it anew.")
+        typed.wrong(
+            "basis", _("%(who)s attested this already. Withdraw that first, then attest it anew.", who=there.who)
+        )
     return _form(view, kind, typed, 422)
 
 
@@ -131,9 +134,11 @@ def _known(kind: str) -> None:
 def _refusal(launch: Launch) -> str:
     """Why nothing can be attested here; '' where it can."""
     if launch.open_server:
-        return "This is an open test server without sign-in, so that nobody can be named as the one who attests."
+        return N_("This is an open test server without sign-in, so that nobody can be named as the one who attests.")
     if launch.user_reference is None:
-        return "The EHR does not say which clinician is at work, so that nobody can be named as the one who attests."
+        return N_(
+            "The EHR does not say which clinician is at work, so that nobody can be named as the one who attests."
+        )
     return ""
 
 

@@ -35,6 +35,7 @@ from smart_app.domain.facts import (
 )
 from smart_app.fhir.reading import hgvs
 from smart_app.fhir.writing.wording import typed
+from smart_app.web.i18n import _
 
 KINDS = ("receptor", "advanced", "drug", "result", "status")
 ROWS = 8  # variants of one result
@@ -87,14 +88,14 @@ class Typed:
         try:
             found = PartialDate.parse(raw)
         except ValueError:
-            self.wrong(name, "This is no date. Write it as 2026-11-03, or 2026-11 or 2026 where no more is known.")
+            self.wrong(name, _("This is no date. Write it as 2026-11-03, or 2026-11 or 2026 where no more is known."))
             return None
         if exact and found.exact is None:
-            self.wrong(name, "The day is needed. Write it as 2026-11-03.")
+            self.wrong(name, _("The day is needed. Write it as 2026-11-03."))
         elif past and found.first > self.today:
-            self.wrong(name, "This date lies in the future.")
+            self.wrong(name, _("This date lies in the future."))
         elif found.year < 1900:
-            self.wrong(name, "This date lies too far back.")
+            self.wrong(name, _("This date lies too far back."))
         return found
 
 
@@ -110,9 +111,9 @@ class Read:
 
 def read_form(kind: str, form: Typed, drugs: Mapping[str, DrugClass], reports: Mapping[str, str]) -> Read | None:
     """None where something is wrong; ``form.errors`` says what. ``reports``: handle -> reference."""
-    basis = form.needed("basis", "Say on what basis you attest it, for example the letter or report you read.")
+    basis = form.needed("basis", _("Say on what basis you attest it, for example the letter or report you read."))
     if len(form.given.get("basis", "").strip()) > LONGEST_BASIS:
-        form.wrong("basis", f"This is longer than {LONGEST_BASIS} characters.")
+        form.wrong("basis", _("This is longer than %(num)s characters.", num=LONGEST_BASIS))
     report, first = None, False
     if kind == "receptor":
         fact: Fact | None = _receptor(form)
@@ -125,20 +126,20 @@ def read_form(kind: str, form: Typed, drugs: Mapping[str, DrugClass], reports: M
     else:
         report = reports.get(form.get("report"))
         if report is None:
-            form.wrong("report", "Choose the report that you read it from.")
+            form.wrong("report", _("Choose the report that you read it from."))
         fact = _draw(form)
     return Read(fact, basis, first, report) if fact is not None and not form.errors else None
 
 
 def _receptor(form: Typed) -> Receptor | None:
-    marker = form.chosen("marker", tuple(Marker), "Choose the receptor.")
+    marker = form.chosen("marker", tuple(Marker), _("Choose the receptor."))
     stated = (ReceptorStatus.POSITIVE, ReceptorStatus.NEGATIVE)
-    status = form.chosen("receptor_status", stated, "Choose positive or negative.")
-    day = form.day("date", "Give the date of the biopsy or report, as far as it is known.")
-    biopsy = form.chosen("biopsy", tuple(Biopsy), "Choose what the biopsy was of, or “not known”.")
+    status = form.chosen("receptor_status", stated, _("Choose positive or negative."))
+    day = form.day("date", _("Give the date of the biopsy or report, as far as it is known."))
+    biopsy = form.chosen("biopsy", tuple(Biopsy), _("Choose what the biopsy was of, or “not known”."))
     method = form.get("method") or None
     if method not in (None, "ihc", "ish"):
-        form.wrong("method", "Choose one of the methods, or leave it open.")
+        form.wrong("method", _("Choose one of the methods, or leave it open."))
     percent = _percent(form, marker, status)
     if marker is None or status is None or biopsy is None:
         return None
@@ -153,47 +154,49 @@ def _percent(form: Typed, marker: Marker | None, status: ReceptorStatus | None) 
     found = _NUMBER.match(raw)
     value = Decimal(found.group(2).replace(",", ".")) if found and not found.group(1) else None
     if value is None or value > 100:
-        form.wrong("percent", "Write the per cent of stained cells as a number from 0 to 100.")
+        form.wrong("percent", _("Write the per cent of stained cells as a number from 0 to 100."))
         return None
     if marker is Marker.HER2:
-        form.wrong("percent", "The per cent of stained cells is for the hormone receptors only.")
+        form.wrong("percent", _("The per cent of stained cells is for the hormone receptors only."))
     elif (status is ReceptorStatus.NEGATIVE and value >= 1) or (status is ReceptorStatus.POSITIVE and value < 1):
-        form.wrong("percent", "The per cent does not fit the status: 1 % or more is positive.")
+        form.wrong("percent", _("The per cent does not fit the status: 1 % or more is positive."))
     return value
 
 
 def _spread(form: Typed) -> Spread | None:
     offered = (Extent.METASTASIS, Extent.STAGE_IV, Extent.LOCALLY_ADVANCED)
-    extent = form.chosen("extent", offered, "Choose in which way the disease is advanced.")
-    since = form.day("since", "Give the date since when the advanced disease is known, as far as it is known.")
+    extent = form.chosen("extent", offered, _("Choose in which way the disease is advanced."))
+    since = form.day("since", _("Give the date since when the advanced disease is known, as far as it is known."))
     site = form.get("site") or None
     if site is not None and site not in SITES:
-        form.wrong("site", "Choose one of the sites, or leave it open.")
+        form.wrong("site", _("Choose one of the sites, or leave it open."))
     return Spread(extent, since, site) if extent is not None else None
 
 
 def _exposure(form: Typed, drugs: Mapping[str, DrugClass]) -> Exposure | None:
     drug = form.get("drug")
     if drug not in drugs:
-        form.wrong("drug", "Choose the drug.")
+        form.wrong("drug", _("Choose the drug."))
     start = form.day("start", "")
     settings = {FIRST_LINE: Setting.ADVANCED, "": Setting.UNKNOWN, **{s.value: s for s in Setting}}
     setting = settings.get(form.get("setting"))
     if setting is None:
-        form.wrong("setting", "Choose what it was given for, or leave it open.")
+        form.wrong("setting", _("Choose what it was given for, or leave it open."))
     state = form.get("state")
     if state not in ("now", "held", "stopped"):
-        form.wrong("state", "Choose whether it is taken now, on hold or stopped.")
-    end = form.day("end", "Give the date of the stop, as far as it is known.") if state == "stopped" else None
+        form.wrong("state", _("Choose whether it is taken now, on hold or stopped."))
+    end = form.day("end", _("Give the date of the stop, as far as it is known.")) if state == "stopped" else None
     held = (
-        form.day("held", "Give the date since when it is on hold, as far as it is known.") if state == "held" else None
+        form.day("held", _("Give the date since when it is on hold, as far as it is known."))
+        if state == "held"
+        else None
     )
     why = StopReason(form.get("stop_reason") or "unknown") if form.get("stop_reason") in _STOPS else None
     if why is None:
-        form.wrong("stop_reason", "Choose one of the reasons, or leave it open.")
+        form.wrong("stop_reason", _("Choose one of the reasons, or leave it open."))
     for name, day in (("end", end), ("held", held)):
         if start is not None and day is not None and day.last < start.first:
-            form.wrong(name, "This lies before the start.")
+            form.wrong(name, _("This lies before the start."))
     if form.errors or setting is None or why is None:
         return None
     return Exposure(
@@ -214,29 +217,29 @@ _STOPS = ("", *(reason.value for reason in StopReason))
 
 
 def _status(form: Typed) -> DiseaseStatus:
-    day = form.day("scan", "Give the day of the scan.", exact=True)
+    day = form.day("scan", _("Give the day of the scan."), exact=True)
     if form.get("no_progression") != "yes":
         form.wrong(
-            "no_progression", "Tick the box if the scan shows no progression; otherwise there is nothing to attest."
+            "no_progression", _("Tick the box if the scan shows no progression; otherwise there is nothing to attest.")
         )
     return DiseaseStatus(Progress.STABLE, day, imaging=True)
 
 
 def _draw(form: Typed) -> Draw | None:
     offered = (Outcome.DETECTED, Outcome.NOT_DETECTED, Outcome.INDETERMINATE, Outcome.FAILED)
-    outcome = form.chosen("outcome", offered, "Choose what the report says of ESR1.")
+    outcome = form.chosen("outcome", offered, _("Choose what the report says of ESR1."))
     specimens = (Specimen.PLASMA, Specimen.TISSUE)
-    specimen = form.chosen("specimen", specimens, "Choose whether plasma or tissue was tested.")
-    day = form.day("taken", "Give the day the sample was taken, as far as the report says it.")
+    specimen = form.chosen("specimen", specimens, _("Choose whether plasma or tissue was tested."))
+    day = form.day("taken", _("Give the day the sample was taken, as far as the report says it."))
     findings = tuple(f for row in range(1, ROWS + 1) if (f := _finding(form, row)) is not None)
     named = [f.protein_change or f.dna_change for f in findings]
     if len(set(named)) < len(named):
-        form.wrong("variant-1", "A variant stands here twice.")
+        form.wrong("variant-1", _("A variant stands here twice."))
     if findings and outcome not in (None, Outcome.DETECTED):
-        form.wrong("outcome", "Variants are given below, so that the result must be “detected”.")
+        form.wrong("outcome", _("Variants are given below, so that the result must be “detected”."))
     low = form.get("uninformative") == "yes"
     if low and outcome is not Outcome.NOT_DETECTED:
-        form.wrong("uninformative", "This belongs to a result “not detected” only.")
+        form.wrong("uninformative", _("This belongs to a result “not detected” only."))
     if outcome is None or specimen is None:
         return None
     return Draw(
@@ -257,10 +260,10 @@ def _finding(form: Typed, row: int) -> Finding | None:
         return None
     proteins, dna = hgvs.proteins(raw), hgvs.dna(raw)
     if len(proteins) > 1 or not (proteins or dna):
-        form.wrong(f"variant-{row}", "Write one change, as p.D538G or c.1613A>G.")
+        form.wrong(f"variant-{row}", _("Write one change, as p.D538G or %(dna)s.", dna="c.1613A>G"))
         return None
     if call and call not in {s.value for s in Significance}:
-        form.wrong(f"call-{row}", "Choose one of the calls, or leave it open.")
+        form.wrong(f"call-{row}", _("Choose one of the calls, or leave it open."))
         return None
     protein = proteins[0] if proteins else hgvs.translated(dna)
     vaf, sign = _vaf(form, row, amount, unit)
@@ -280,15 +283,17 @@ def _vaf(form: Typed, row: int, amount: str, unit: str) -> tuple[Decimal | None,
     """A fraction with the digits typed. Without a unit nothing is guessed."""
     if not amount:
         if unit:
-            form.wrong(f"vaf-{row}", "Give the allele fraction, or leave its unit open.")
+            form.wrong(f"vaf-{row}", _("Give the allele fraction, or leave its unit open."))
         return None, None
     found = _NUMBER.match(amount.removesuffix("%").strip() if unit == "%" else amount)
     if unit not in ("%", "fraction"):
-        form.wrong(f"unit-{row}", "Choose the unit of the allele fraction: per cent or fraction.")
+        form.wrong(f"unit-{row}", _("Choose the unit of the allele fraction: per cent or fraction."))
         return None, None
     number = Decimal(found.group(2).replace(",", ".")) if found else None
     value = number.scaleb(-2) if number is not None and unit == "%" else number
     if found is None or value is None or not 0 <= value <= 1:
-        form.wrong(f"vaf-{row}", "Write the allele fraction as a number, from 0 to 100 % or as a fraction from 0 to 1.")
+        form.wrong(
+            f"vaf-{row}", _("Write the allele fraction as a number, from 0 to 100 % or as a fraction from 0 to 1.")
+        )
         return None, None
     return value, found.group(1)

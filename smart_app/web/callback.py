@@ -16,6 +16,7 @@ from smart_app.smart.launches import Pending, fhir_id
 from smart_app.smart.scopes import may_search
 from smart_app.smart.tokens import as_stored, granted_scopes, token_request
 from smart_app.web import audit, pick
+from smart_app.web.i18n import N_
 from smart_app.web.session import LOGIN, SESSION, embedded, forget, new_secret, no_cookie, remember, secret_of
 from smart_app.web.settings import services
 from smart_app.web.who import look_up, user_of
@@ -24,13 +25,13 @@ blueprint = Blueprint("callback", __name__)
 _ONE_EACH = ("state", "code", "iss", "error")
 # what an authorization server may report (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6), in plain words
 _CAUSES = {
-    "access_denied": "The sign-in was refused or cancelled.",
-    "invalid_scope": "The EHR does not let this app have the access that it asks for.",
-    "unauthorized_client": "The EHR does not accept this app's registration.",
-    "invalid_request": "The EHR did not understand the app's request.",
-    "server_error": "The EHR's sign-in failed.",
-    "temporarily_unavailable": "The EHR's sign-in is not available just now.",
-    "login_required": "The EHR asks to sign in there first.",
+    "access_denied": N_("The sign-in was refused or cancelled."),
+    "invalid_scope": N_("The EHR does not let this app have the access that it asks for."),
+    "unauthorized_client": N_("The EHR does not accept this app's registration."),
+    "invalid_request": N_("The EHR did not understand the app's request."),
+    "server_error": N_("The EHR's sign-in failed."),
+    "temporarily_unavailable": N_("The EHR's sign-in is not available just now."),
+    "login_required": N_("The EHR asks to sign in there first."),
 }
 
 
@@ -38,10 +39,10 @@ _CAUSES = {
 def callback() -> Answer | str | tuple[str, int]:
     """Nothing is asked of any server before ``state`` and browser are known to belong together."""
     if any(len(request.args.getlist(name)) > 1 for name in _ONE_EACH):
-        raise LaunchError("The EHR's answer is not clear: it says something twice.", code="launch.twice")
+        raise LaunchError(N_("The EHR's answer is not clear: it says something twice."), code="launch.twice")
     state = request.args.get("state", "")
     if not state:
-        raise LaunchError("The EHR's answer does not belong to a sign-in begun here.", code="launch.no_state")
+        raise LaunchError(N_("The EHR's answer does not belong to a sign-in begun here."), code="launch.no_state")
     secret = secret_of(LOGIN, state)
     try:
         pending = services().launches.claim(state, secret)
@@ -50,14 +51,14 @@ def callback() -> Answer | str | tuple[str, int]:
     forget(LOGIN, state)
     issuer = services().settings.issuers.by_id(pending.issuer_id)
     if issuer is None:
-        raise LaunchError("This EHR is no longer registered.", code="launch.issuer_closed")
+        raise LaunchError(N_("This EHR is no longer registered."), code="launch.issuer_closed")
     g.issuer = issuer
     _check_sender(issuer, pending)
     if "error" in request.args:
         return _refused(request.args["error"])
     code = request.args.get("code")
     if not code:
-        raise LaunchError("The EHR's answer holds no code.", code="launch.no_code")
+        raise LaunchError(N_("The EHR's answer holds no code."), code="launch.no_code")
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -76,9 +77,9 @@ def _open(issuer: Issuer, pending: Pending, answer: dict[str, Any], state: str) 
     picks = pending.standalone and answer.get("patient") is None and may_search(granted)
     if patient is None and not picks:
         raise LaunchError(
-            "The EHR did not say which patient is open, so nothing is shown.",
+            N_("The EHR did not say which patient is open, so nothing is shown."),
             code="launch.no_patient",
-            advice="Open a patient's chart in the EHR and launch the app from there.",
+            advice=N_("Open a patient's chart in the EHR and launch the app from there."),
         )
     token = as_stored(answer, pending.endpoints, services().clock())
     user, context = user_of(issuer, pending, answer), context_of(answer, issuer)
@@ -126,9 +127,9 @@ def _check_sender(issuer: Issuer, pending: Pending) -> None:
     said = request.args.get("iss")
     if said is None:
         if pending.endpoints.names_itself:
-            raise LaunchError("The answer does not say which server it comes from.", code="launch.mix_up")
+            raise LaunchError(N_("The answer does not say which server it comes from."), code="launch.mix_up")
     elif said.rstrip("/") not in {name.rstrip("/") for name in (issuer.base, pending.endpoints.issuer) if name}:
-        raise LaunchError("The answer came from another server than the one asked.", code="launch.mix_up")
+        raise LaunchError(N_("The answer came from another server than the one asked."), code="launch.mix_up")
 
 
 def _not_claimed(error: LaunchError, state: str, secret: str | None) -> tuple[str, int]:
@@ -145,14 +146,14 @@ def _not_claimed(error: LaunchError, state: str, secret: str | None) -> tuple[st
     issuer = services().launches.issuer_of(state)
     if error.code == "launch.other_browser" and secret is None and embedded() and issuer is not None:
         g.issuer = issuer
-        blocked = no_cookie("This browser keeps no cookie for the app inside the EHR's window.")
+        blocked = no_cookie(N_("This browser keeps no cookie for the app inside the EHR's window."))
         return render_template("launch/cookie_blocked.html", message=blocked.message, code=blocked.code), 400
     raise error
 
 
 def _refused(error: str) -> tuple[str, int]:
     code = "launch.denied" if error == "access_denied" else "launch.authorize_error"
-    message = _CAUSES.get(error, "The EHR's sign-in reported an error.")
+    message = _CAUSES.get(error, N_("The EHR's sign-in reported an error."))
     named = error if len(error) <= 40 and error.replace("_", "").isalnum() and error.isascii() else "unknown"
     said = " ".join(request.args.get("error_description", "").split())[:300]
     return render_template("launch/refused.html", message=message, said=said, named=named, code=code), 400

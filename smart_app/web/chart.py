@@ -24,6 +24,7 @@ from smart_app.smart.launches import Launch
 from smart_app.web.climbing import Beside, kept_plans
 from smart_app.web.settings import services
 from smart_app.web.supplied import Supplied, supplied
+from smart_app.web.words import UNNAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def banner_of(patient: Json, ident: str) -> PatientBanner:
     names = sorted(items(patient.get("name")), key=lambda n: n.get("use") not in ("official", "usual"))
     return PatientBanner(
         id=ident,
-        name=next((w for n in names if (w := _name(n))), "Name not recorded"),
+        name=next((w for n in names if (w := _name(n))), UNNAMED),
         birth=text(patient.get("birthDate")),
         sex=text(patient.get("gender")),
         mrn=_mrn(patient),

@@ -29,6 +29,7 @@ from smart_app.smart.discovery import Endpoints
 from smart_app.smart.issuers import Issuer
 from smart_app.smart.launches import ABSOLUTE_SECONDS, Launch
 from smart_app.smart.scopes import may_write
+from smart_app.web.i18n import N_
 from smart_app.web.settings import services
 
 if TYPE_CHECKING:
@@ -37,7 +38,11 @@ if TYPE_CHECKING:
 
 _RUNG_REFUSED = frozenset({403, 404, 405, 501})
 _CONTENT_REFUSED = frozenset({400, 413, 422})
-KIND = {"DocumentReference": "clinical note", "QuestionnaireResponse": "form", "Communication": "message"}
+KIND = {
+    "DocumentReference": N_("clinical note"),
+    "QuestionnaireResponse": N_("form"),
+    "Communication": N_("message"),
+}
 _LEARNT_SECONDS = 90 * 24 * 3600.0
 EXTENSION = "extension"  # remembered beside the rungs: this server refuses a plan with our extension
 

@@ -8,6 +8,7 @@ import hmac
 from flask import abort, g, request
 
 from smart_app.smart.launches import Launch
+from smart_app.web.i18n import N_
 from smart_app.web.settings import services
 
 
@@ -32,7 +33,7 @@ def is_own() -> bool:
 
 def check_own() -> None:
     if not is_own():
-        abort(403, "The form was not sent from this app.")
+        abort(403, N_("The form was not sent from this app."))
 
 
 def check_post() -> None:
@@ -43,4 +44,4 @@ def check_post() -> None:
 def check_form(ident: str, browser: str) -> None:
     check_own()
     if not hmac.compare_digest(request.form.get("csrf_token", "").encode(), form_token(ident, browser).encode()):
-        abort(403, "The form is out of date. Reload the page and try again.")
+        abort(403, N_("The form is out of date. Reload the page and try again."))

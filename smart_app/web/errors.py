@@ -10,23 +10,24 @@ from werkzeug.exceptions import HTTPException
 
 from smart_app.errors import AppError, FhirError, LaunchError
 from smart_app.web.csrf import is_own
+from smart_app.web.i18n import N_
 
 log = logging.getLogger("smart_app")
 
 _ADVICE = {
-    "launch": "Go back to the EHR and launch the app again from the patient's chart.",
-    "session": "Go back to the EHR and launch the app again from the patient's chart.",
-    "token": "Go back to the EHR and launch the app again. If it happens again, tell your EHR team the code below.",
-    "id_token": "Nothing was opened. Tell your EHR team the code below.",
-    "discovery": "Nothing was opened. Tell your EHR team the code below.",
-    "net": "Try again in a minute. If it happens again, tell your EHR team the code below.",
-    "fhir": "Nothing is shown, because a part would be missing without a word. Try again in a minute.",
-    "config": "The app's configuration has to be mended; tell whoever runs it.",
+    "launch": N_("Go back to the EHR and launch the app again from the patient's chart."),
+    "session": N_("Go back to the EHR and launch the app again from the patient's chart."),
+    "token": N_("Go back to the EHR and launch the app again. If it happens again, tell your EHR team the code below."),
+    "id_token": N_("Nothing was opened. Tell your EHR team the code below."),
+    "discovery": N_("Nothing was opened. Tell your EHR team the code below."),
+    "net": N_("Try again in a minute. If it happens again, tell your EHR team the code below."),
+    "fhir": N_("Nothing is shown, because a part would be missing without a word. Try again in a minute."),
+    "config": N_("The app's configuration has to be mended; tell whoever runs it."),
 }
 _STATUS = {"session": 403, "launch": 400, "discovery": 502, "token": 502, "id_token": 502, "net": 502, "fhir": 502}
 
 
-_HTTP_ADVICE = {413: "Go back and send less.", 429: "Wait a minute, then try again."}
+_HTTP_ADVICE = {413: N_("Go back and send less."), 429: N_("Wait a minute, then try again.")}
 WRITTEN = ("note", "decided", "basis")  # what a clinician may have typed; it must not be lost with the session
 
 
@@ -37,10 +38,10 @@ def install(app: Flask) -> None:
     def known(error: AppError) -> tuple[str, int]:
         family, g.error_code = error.code.split(".")[0], error.code
         log.warning("error", extra={"code": error.code})
-        advice = error.advice or _ADVICE.get(family, "Try again. If it happens again, tell whoever runs the app.")
-        title = "The EHR could not be read" if isinstance(error, FhirError) else "This did not work"
+        advice = error.advice or _ADVICE.get(family, N_("Try again. If it happens again, tell whoever runs the app."))
+        title = N_("The EHR could not be read") if isinstance(error, FhirError) else N_("This did not work")
         if isinstance(error, LaunchError):
-            title = "Please launch the app again" if family == "session" else "The app could not be opened"
+            title = N_("Please launch the app again") if family == "session" else N_("The app could not be opened")
         return _page(title, error.message, advice, error.code, _STATUS.get(family, 500))
 
     @app.errorhandler(HTTPException)
@@ -48,13 +49,13 @@ def install(app: Flask) -> None:
         status = error.code or 500
         kept = [(name, value) for name, value in error.get_headers() if name in ("Allow", "Retry-After")]
         words = {
-            404: "There is no such page.",
-            405: "This page cannot be used in this way.",
-            413: "That was too large.",
-            429: "That was too fast.",
-        }.get(status, error.description if status == 403 and error.description else "This did not work.")
-        advice = _HTTP_ADVICE.get(status, "Go back to the EHR and launch the app again.")
-        return *_page("This did not work", words, advice, f"http.{status}", status), kept
+            404: N_("There is no such page."),
+            405: N_("This page cannot be used in this way."),
+            413: N_("That was too large."),
+            429: N_("That was too fast."),
+        }.get(status, error.description if status == 403 and error.description else N_("This did not work."))
+        advice = _HTTP_ADVICE.get(status, N_("Go back to the EHR and launch the app again."))
+        return *_page(N_("This did not work"), words, advice, f"http.{status}", status), kept
 
     @app.errorhandler(Exception)
     def unknown(error: Exception) -> tuple[str, int]:
@@ -66,9 +67,9 @@ def install(app: Flask) -> None:
         place = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else ""
         log.error("unexpected", extra={"code": "app.unexpected", "kind": type(error).__name__, "place": place})
         return _page(
-            "This did not work",
-            "Something went wrong inside the app. Nothing was written to the EHR by this page.",
-            "Try again. If it happens again, tell whoever runs the app the code below.",
+            N_("This did not work"),
+            N_("Something went wrong inside the app. Nothing was written to the EHR by this page."),
+            N_("Try again. If it happens again, tell whoever runs the app the code below."),
             f"app.unexpected {number}",
             500,
         )

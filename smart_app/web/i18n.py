@@ -58,13 +58,18 @@ def install(app: Flask, fixed: str | None) -> None:
         if (before := g.pop("spoke_before", None)) is not None:
             _chosen.set(before)
 
-    app.jinja_env.globals.update(_=_markup, ngettext=_markups, language=language)
+    app.jinja_env.globals.update(_=_markup, ngettext=_markups, language=language, in_english=_in_english)
 
 
 def _asked_for() -> str:
     """The first of the browser's languages that there is; a country does not matter."""
     asked = (value.replace("_", "-").split("-")[0].lower() for value in request.accept_languages.values())
     return next((code for code in asked if code in LANGUAGES), "en")
+
+
+def _in_english() -> Markup:
+    """The attribute of an element whose words stay English on a page of another language."""
+    return Markup() if language() == "en" else Markup(' lang="en"')
 
 
 @cache

@@ -17,6 +17,7 @@ from smart_app.smart.launches import Pending, digest
 from smart_app.smart.scopes import scopes_for
 from smart_app.smart.tokens import challenge
 from smart_app.web.climbing import asked
+from smart_app.web.i18n import N_
 from smart_app.web.session import LOGIN, canonical, new_secret, remember
 from smart_app.web.settings import services
 
@@ -32,15 +33,15 @@ def begin() -> Answer | str | tuple[str, int]:
         return elsewhere
     named, context = request.args.getlist("iss"), request.args.getlist("launch")
     if len(named) != 1 or not named[0]:
-        raise LaunchError("The launch does not say which EHR it comes from.", code="launch.no_iss")
+        raise LaunchError(N_("The launch does not say which EHR it comes from."), code="launch.no_iss")
     issuer = services().settings.issuers.by_base(named[0])
     if issuer is None:
         return render_template("launch/unregistered.html"), 403
     g.issuer = issuer
     if len(context) > 1:
-        raise LaunchError("The launch is not clear: it names two contexts.", code="launch.twice")
+        raise LaunchError(N_("The launch is not clear: it names two contexts."), code="launch.twice")
     if context == [""]:
-        raise LaunchError("The launch holds an empty context.", code="launch.empty")
+        raise LaunchError(N_("The launch holds an empty context."), code="launch.empty")
     endpoints = discover(issuer, services().gate)
     if endpoints.jwks is not None:
         threading.Thread(target=services().jwks.warm, args=(endpoints.jwks,), daemon=True).start()

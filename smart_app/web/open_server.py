@@ -16,8 +16,10 @@ from smart_app.smart.issuers import Issuer
 from smart_app.smart.launches import digest, fhir_id
 from smart_app.web import audit
 from smart_app.web.csrf import check_own
+from smart_app.web.i18n import N_, _
 from smart_app.web.session import SESSION, canonical, new_secret, remember
 from smart_app.web.settings import services
+from smart_app.web.words import any_date
 
 blueprint = Blueprint("open_server", __name__, url_prefix="/open")
 SHOWN = 50
@@ -30,7 +32,7 @@ def _issuers() -> list[Issuer]:
 def _issuer(ident: str) -> Issuer:
     issuer = services().settings.issuers.by_id(ident)
     if issuer is None or not issuer.open_server:
-        raise LaunchError("There is no such open server.", code="launch.no_open_server")
+        raise LaunchError(N_("There is no such open server."), code="launch.no_open_server")
     g.issuer = issuer
     return issuer
 
@@ -76,16 +78,18 @@ def handoff(token: str) -> Answer:
     """From ``smart-app open``: works once."""
     value = services().store.take("handoff", digest(token))
     if value is None:
-        raise LaunchError("This address was used already or is too old.", code="launch.handoff_used")
+        raise LaunchError(N_("This address was used already or is too old."), code="launch.handoff_used")
     return _opened(_issuer(value["issuer"]), value["patient"])
 
 
 def _opened(issuer: Issuer, patient: str) -> Answer:
     if fhir_id(patient) != patient:
-        raise LaunchError("That is no patient id.", code="launch.no_patient")
+        raise LaunchError(N_("That is no patient id."), code="launch.no_patient")
     found = services().open_client(issuer).read("Patient", patient)
     if found.get("id") != patient:
-        raise LaunchError("The server answered with another patient than the one asked.", code="launch.other_patient")
+        raise LaunchError(
+            N_("The server answered with another patient than the one asked."), code="launch.other_patient"
+        )
     secret = new_secret()
     made = services().launches.new(issuer, patient, secret)
     services().launches.open(made, None)
@@ -95,9 +99,10 @@ def _opened(issuer: Issuer, patient: str) -> Answer:
 
 
 def _label(patient: Json) -> str:
+    born = any_date(text(patient.get("birthDate"))) or _("on an unknown date")
     for name in items(patient.get("name")):
         given = [g for g in name.get("given") or [] if isinstance(g, str)]
         words = text(name.get("text")) or " ".join([*given, text(name.get("family")) or ""]).strip()
         if words:
-            return f"{words}, born {text(patient.get('birthDate')) or 'on an unknown date'}"
-    return f"no name, born {text(patient.get('birthDate')) or 'on an unknown date'}"
+            return _("%(name)s, born %(born)s", name=words, born=born)
+    return _("no name, born %(born)s", born=born)

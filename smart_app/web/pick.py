@@ -23,6 +23,7 @@ from smart_app.smart.launches import PENDING_SECONDS, Launch, digest, fhir_id
 from smart_app.web import audit
 from smart_app.web.chart import PatientBanner, banner_of
 from smart_app.web.csrf import check_form, form_token
+from smart_app.web.i18n import N_, _
 from smart_app.web.session import PICK, SESSION, forget, new_secret, remember, secret_of
 from smart_app.web.settings import services
 from smart_app.web.who import look_up
@@ -46,11 +47,11 @@ def _kept(ident: str) -> tuple[Issuer, dict[str, Any]]:
     value = services().store.get("pick", ident)
     issuer = services().settings.issuers.by_id(value["issuer"]) if value is not None else None
     if value is None or issuer is None:
-        raise LaunchError("This choice of a patient was made already, or took too long.", code="session.ended")
+        raise LaunchError(N_("This choice of a patient was made already, or took too long."), code="session.ended")
     g.issuer = issuer
     secret = secret_of(PICK, ident)
     if secret is None or not hmac.compare_digest(value["browser"], digest(secret)):
-        raise LaunchError("This choice of a patient belongs to another browser.", code="session.other_browser")
+        raise LaunchError(N_("This choice of a patient belongs to another browser."), code="session.other_browser")
     if request.method == "POST":
         check_form(ident, value["browser"])
     return issuer, value
@@ -74,26 +75,26 @@ def search(pick_id: str) -> str | tuple[str, int]:
     sent = urlencode([(name, words) for name, words in params if words] + [("_count", str(SHOWN))]).encode()
     answer = _client(issuer, value).send("POST", "Patient/_search", body=sent, headers={"Content-Type": _FORM})
     if answer.status in (403, 404, 405, 415, 501):
-        return _page(pick_id, issuer, value, typed=typed, message=_NO_SEARCH), 502
+        return _page(pick_id, issuer, value, typed=typed, message=_(_NO_SEARCH)), 502
     found, more = _found(answer)
     user = value["opened"]["user_reference"]
     services().audit.note("searched", None, issuer=issuer.id, base=issuer.base, user=user, resource="Patient")
     return _page(pick_id, issuer, value, typed=typed, found=found, more=more)
 
 
-_NO_SEARCH = (
+_NO_SEARCH = N_(
     "This EHR does not let the app search for patients. Open the patient's chart in the EHR and launch the app there."
 )
 
 
 def _wrong(typed: dict[str, str]) -> str:
     if not typed["mrn"] and len(typed["name"]) < 2:
-        return "Type a record number, or at least two letters of the name."
+        return _("Type a record number, or at least two letters of the name.")
     try:
         exact = not typed["birth"] or PartialDate.parse(typed["birth"]).exact is not None
     except ValueError:
         exact = False
-    return "" if exact else "Write the birth date as 1960-01-31."
+    return "" if exact else _("Write the birth date as 1960-01-31.")
 
 
 def _found(answer: Response) -> tuple[list[PatientBanner], bool]:
@@ -117,11 +118,11 @@ def choose(pick_id: str) -> Answer:
     issuer, value = _kept(pick_id)
     patient = request.form.get("patient", "")
     if fhir_id(patient) != patient:
-        raise LaunchError("That is no patient of this EHR.", code="launch.no_patient")
+        raise LaunchError(N_("That is no patient of this EHR."), code="launch.no_patient")
     if _client(issuer, value).read("Patient", patient).get("id") != patient:
-        raise LaunchError("The EHR answered with another patient than the one chosen.", code="launch.other_patient")
+        raise LaunchError(N_("The EHR answered with another patient than the one chosen."), code="launch.other_patient")
     if services().store.take("pick", pick_id) is None:
-        raise LaunchError("This choice of a patient was made already.", code="session.ended")
+        raise LaunchError(N_("This choice of a patient was made already."), code="session.ended")
     secret = new_secret()
     opened = {name: tuple(v) if isinstance(v, list) else v for name, v in value["opened"].items()}
     made: Launch = services().launches.new(issuer, patient, secret, **opened)

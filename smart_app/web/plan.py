@@ -24,6 +24,7 @@ from smart_app.fhir.writing.wording import typed
 from smart_app.smart.launches import Launch
 from smart_app.web.chart import ChartView, read_view
 from smart_app.web.climbing import choice_of, note_refusal
+from smart_app.web.i18n import N_
 from smart_app.web.planning import (
     Preview,
     Wishes,
@@ -42,6 +43,7 @@ blueprint = Blueprint("plan", __name__)
 PREVIEW_SECONDS = 1800.0
 WAIT_SECONDS = 20.0  # how long a second click waits for the first one
 _AGAIN = ("write.stale", "write.busy")
+_ONCE_MORE = N_("Please look at it again; nothing was written by this click.")
 
 
 @blueprint.get("/s/<launch_id>/plan")
@@ -90,7 +92,7 @@ def confirm(launch_id: str) -> str | Answer | tuple[str, int]:
     if value is None or value["launch"] != launch.id:
         if services().store.get("outcome", _outcome_key(token)) is not None:
             return redirect(f"/s/{launch_id}/plan/result/{_outcome_key(token)}", 303)
-        words = "This preview was used or is too old. Please look at the plan again."
+        words = N_("This preview was used or is too old. Please look at the plan again.")
         return _shown(prepare(launch, Wishes()), Wishes(), message=words)
     _remember(launch, token, {"state": "writing"})
     try:
@@ -109,9 +111,11 @@ def _confirmed(launch: Launch, token: str, value: dict[str, Any]) -> str | tuple
         raise type(error)(f"{error.message} Nothing was written.", code=error.code, advice=error.advice) from error
     message = ""
     if made.why_not is not None or fingerprint(made) != value["bound"]:
-        message = "Something changed in the EHR since the preview. Please look at the plan again; nothing was written."
+        message = N_(
+            "Something changed in the EHR since the preview. Please look at the plan again; nothing was written."
+        )
     elif value["ask"] and request.form.get("looked") != "yes":
-        message = "Please look into the EHR's care plans first, and say so below; nothing was written."
+        message = N_("Please look into the EHR's care plans first, and say so below; nothing was written.")
     if message:
         _remember(launch, token, {"state": "again", "message": message})
         return _shown(made, wishes, message=message)
@@ -138,7 +142,7 @@ def _as_write_error(error: AppError) -> WriteError:
 def _unwritten(launch: Launch, token: str, wishes: Wishes, made: Preview, error: WriteError) -> str | tuple[str, int]:
     """Somebody was faster: a fresh preview. Else the page that says what is (not) saved."""
     if error.code in _AGAIN:
-        message = f"{error.message} Please look at it again; nothing was written by this click."
+        message = f"{error.message} {_ONCE_MORE}"
         _remember(launch, token, {"state": "again", "message": message})
         return _shown(prepare(launch, wishes), wishes, message=message)
     told = {"state": "failed", "code": error.code, "message": error.message, "advice": error.advice}
@@ -190,8 +194,8 @@ def result(launch_id: str, key: str) -> str | Answer | tuple[str, int]:
         return _shown(prepare(launch, Wishes()), Wishes(), message=outcome["message"])
     known = outcome["state"] == "failed"
     code = outcome["code"] if known else "write.unknown"
-    words = outcome["message"] if known else "The first click is still at work; the EHR has not answered yet."
-    advice = outcome.get("advice", "") if known else "Reload this page in a moment."
+    words = outcome["message"] if known else N_("The first click is still at work; the EHR has not answered yet.")
+    advice = outcome.get("advice", "") if known else N_("Reload this page in a moment.")
     return _not_saved(prepare(launch, Wishes()), WriteError(words, code=code, advice=advice))
 
 
@@ -238,9 +242,9 @@ def close(launch_id: str) -> str | Answer | tuple[str, int]:
     if found.plan is None or value is None or value["launch"] != launch.id:
         return redirect(f"/s/{launch_id}/plan", 303)
     if hashlib.sha256(jsontext.dumps(found.plan)).hexdigest() != request.form.get("seen"):
-        return _stored(view, found.plan, None, "The plan has changed since it was shown; nothing was written.")
+        return _stored(view, found.plan, None, N_("The plan has changed since it was shown; nothing was written."))
     if status not in CLOSINGS or not reason:
-        return _stored(view, found.plan, None, "Say how the plan ends, and why; nothing was written.")
+        return _stored(view, found.plan, None, N_("Say how the plan ends, and why; nothing was written."))
     after = closed(found.plan, status, reason, view.today, signature(launch))
     journal = journal_of(launch)
     try:

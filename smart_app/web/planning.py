@@ -29,6 +29,7 @@ from smart_app.smart.launches import Launch
 from smart_app.smart.scopes import may_write
 from smart_app.web.chart import ChartView, read_view
 from smart_app.web.climbing import is_merged, place_of, refused, without_refused
+from smart_app.web.i18n import _
 from smart_app.web.settings import services
 
 LATEST = 366  # days ahead of today within which a draw may be moved
@@ -62,21 +63,21 @@ class Wishes:
             first = date.fromisoformat(self.draw_from) if self.draw_from else planned.earliest
             last = date.fromisoformat(self.draw_until) if self.draw_until else planned.latest
         except ValueError:
-            return None, "The days of the draw could not be read; write them as 2027-01-31."
+            return None, _("The days of the draw could not be read; write them as 2027-01-31.")
         if (first, last) == (planned.earliest, planned.latest):
             return None, ""
         if first > last:
-            return None, "The first day of the draw lies after its last day."
+            return None, _("The first day of the draw lies after its last day.")
         if last < view.today or (last - view.today).days > LATEST:
-            return None, "The draw must lie between today and a year from now."
+            return None, _("The draw must lie between today and a year from now.")
         if not self.draw_reason and not (planned.earliest <= first and last <= planned.latest):
-            return None, "Outside the policy's days the draw needs a reason."
+            return None, _("Outside the policy's days the draw needs a reason.")
         return Moved(first, last, self.draw_reason), ""
 
     def undecided(self, view: ChartView) -> str:
         """Why the flag cannot be declined like this; '' where it can, or is not."""
         if self.declined and not self.decided and view.decision.switch_review.answer is ReviewAnswer.RAISED:
-            return "Declining the flag needs a reason."
+            return _("Declining the flag needs a reason.")
         return ""
 
 

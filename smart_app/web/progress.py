@@ -31,6 +31,7 @@ from smart_app.fhir.reading.record import Json, reference_of
 from smart_app.fhir.receipt import Receipt, SearchRecord
 from smart_app.smart.launches import Launch
 from smart_app.web.chart import ChartView, PatientBanner, banner_of, read_view
+from smart_app.web.i18n import N_, _
 from smart_app.web.rows import Row, rows_of
 from smart_app.web.settings import services
 
@@ -40,20 +41,20 @@ SLOW, LONGEST, HOLD, BRIEFLY = 1.3, 2.5, 3.0, 0.1
 KEPT = 5.0
 _KEY = "esr1.readings"
 NAMES = {
-    "Observation": "Laboratory results and findings",
-    "DiagnosticReport": "Reports",
-    "DocumentReference": "Documents",
-    "Condition": "Diagnoses",
-    "MedicationRequest": "Drug orders",
-    "MedicationStatement": "Drugs as reported",
-    "MedicationAdministration": "Drugs given",
-    "MedicationDispense": "Drugs handed over",
-    "Procedure": "Procedures",
-    "ServiceRequest": "Orders",
-    "Appointment": "Visits ahead",
-    "Encounter": "Visits",
-    "ImagingStudy": "Scans",
-    "CarePlan": "Care plans",
+    "Observation": N_("Laboratory results and findings"),
+    "DiagnosticReport": N_("Reports"),
+    "DocumentReference": N_("Documents"),
+    "Condition": N_("Diagnoses"),
+    "MedicationRequest": N_("Drug orders"),
+    "MedicationStatement": N_("Drugs as reported"),
+    "MedicationAdministration": N_("Drugs given"),
+    "MedicationDispense": N_("Drugs handed over"),
+    "Procedure": N_("Procedures"),
+    "ServiceRequest": N_("Orders"),
+    "Appointment": N_("Visits ahead"),
+    "Encounter": N_("Visits"),
+    "ImagingStudy": N_("Scans"),
+    "CarePlan": N_("Care plans"),
 }
 
 
@@ -70,8 +71,8 @@ class Step:
     @property
     def state(self) -> str:
         if self.done < self.begun:
-            return "being read"
-        return "not read completely" if self.failed else "read"
+            return _("being read")
+        return _("not read completely") if self.failed else _("read")
 
 
 @dataclass(slots=True)
@@ -133,7 +134,9 @@ class Reading:
         for kind, number in begun.items():
             told = [(complete, entries) for name, complete, entries in records if name == kind]
             failed = sum(not complete for complete, _ in told)
-            made.append(Step(NAMES.get(kind, kind), number, len(told), failed, sum(n for _, n in told)))
+            made.append(
+                Step(_(NAMES[kind]) if kind in NAMES else kind, number, len(told), failed, sum(n for _, n in told))
+            )
         return made
 
     def patient(self) -> PatientBanner | None:
@@ -232,7 +235,7 @@ def awaited(launch: Launch, *, hold: bool) -> ChartView | Reading:
         return reading
     known.drop(launch.id, reading)
     if reading.view is None:
-        raise reading.error or AppError("The record could not be read.", code="app.reading")
+        raise reading.error or AppError(N_("The record could not be read."), code="app.reading")
     return reading.view
 
 

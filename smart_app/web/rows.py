@@ -9,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
-from smart_app.domain.attested_words import signed
 from smart_app.domain.dates import PartialDate
 from smart_app.domain.facts import Chart, Draw, Exposure, Receptor, ReceptorStatus, Sources, Specimen, VisitKind
 from smart_app.domain.variants import label
 from smart_app.web import words
-from smart_app.web.i18n import N_, _
+from smart_app.web.i18n import N_, _, day_words
 
 SORTS = ("oldest", "newest", "kind", "what", "result", "vaf", "place", "standing")
 HEADINGS = (
@@ -90,7 +89,8 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
 def attested_row(row: Row, chart: Chart) -> Row:
     """What a clinician attested says so in the row's standing, with who and when."""
     known = {source.reference for source in row.sources if source.attested}
-    who = [_("attested by %(who)s", who=signed(a)) for a in chart.attested if a.reference in known]
+    mine = [a for a in chart.attested if a.reference in known]
+    who = [_("attested by %(who)s on %(day)s", who=a.by, day=day_words(a.on)) for a in mine]
     return replace(row, standing="; ".join(filter(None, (row.standing, *who)))) if who else row
 
 

@@ -22,19 +22,21 @@ from smart_app.fhir.writing.ladder.text import copyable, fhir_file
 from smart_app.fhir.writing.protocol import not_sent
 from smart_app.smart.launches import Launch
 from smart_app.web.climbing import KIND, Climbed, climb, journal_for, note_refusal, settle_arrived
+from smart_app.web.i18n import N_, _
 from smart_app.web.planning import Wishes, journal_of, prepare
 from smart_app.web.settings import services
 
 blueprint = Blueprint("rungs", __name__)
 PREVIEW_SECONDS = 1800.0
 _AGAIN = ("write.stale", "write.busy")
+_ONCE_MORE = N_("Please look at it again; nothing was written by this click.")
 _SOME_TEXT = "text/plain; charset=utf-8"
 
 
 @blueprint.app_template_global("kind_words")
 def kind_words(reference: str) -> str:
     """ "clinical note" for ``DocumentReference/x``."""
-    return KIND.get(reference.split("/")[0], "entry")
+    return _(KIND.get(reference.split("/")[0], N_("entry")))
 
 
 def _launch() -> Launch:
@@ -106,7 +108,7 @@ def confirm(launch_id: str) -> str | Answer | tuple[str, int]:
     if value is None or value["launch"] != launch.id:
         if services().store.get("rung-outcome", _key(token)) is not None:
             return redirect(f"/s/{launch_id}/rung/result/{_key(token)}", 303)
-        words = "This preview was used or is too old. Please look at it again; nothing was written by this click."
+        words = N_("This preview was used or is too old. Please look at it again; nothing was written by this click.")
         return _shown(_climbed(launch, Wishes(), _now(launch), wish=False), Wishes(), words)
     _remember(launch, token, {"state": "writing"})
     try:
@@ -125,9 +127,9 @@ def _confirmed(launch: Launch, token: str, value: dict[str, Any]) -> str | tuple
     looked = request.form.get("looked") == "yes"
     message = ""
     if climbed.fingerprint != value["bound"]:
-        message = "Something changed in the EHR since the preview. Please look at it again; nothing was written."
+        message = N_("Something changed in the EHR since the preview. Please look at it again; nothing was written.")
     elif value["ask"] and not looked:
-        message = "Please look into the patient's record first, and say so below; nothing was written."
+        message = N_("Please look into the patient's record first, and say so below; nothing was written.")
     if message:
         _remember(launch, token, {"state": "again", "message": message})
         return _shown(_climbed(launch, wishes, _now(launch), wish=value["wish"]), wishes, message)
@@ -136,7 +138,7 @@ def _confirmed(launch: Launch, token: str, value: dict[str, Any]) -> str | tuple
     except AppError as caught:
         failed = caught if isinstance(caught, WriteError) else not_sent(caught)
         if failed.code in _AGAIN:
-            message = f"{failed.message} Please look at it again; nothing was written by this click."
+            message = f"{failed.message} {_ONCE_MORE}"
             _remember(launch, token, {"state": "again", "message": message})
             return _shown(_climbed(launch, wishes, _now(launch), wish=value["wish"]), wishes, message)
         note_refusal(launch, climbed.rung.id, failed)
@@ -196,8 +198,8 @@ def result(launch_id: str, key: str) -> str | Answer | tuple[str, int]:
     if outcome["state"] == "failed":
         error = WriteError(outcome["message"], code=outcome["code"], advice=outcome.get("advice", ""))
     else:
-        words = "The first click is still at work; the EHR has not answered yet."
-        error = WriteError(words, code="write.unknown", advice="Reload this page in a moment.")
+        words = N_("The first click is still at work; the EHR has not answered yet.")
+        error = WriteError(words, code="write.unknown", advice=N_("Reload this page in a moment."))
     return _not_saved(climbed, error)
 
 

@@ -1,8 +1,8 @@
-"""Sentences of the rules in another language.
+"""Sentences of the rules, of the reading and of the writing in another language.
 
-The rules speak English. A sentence is compared with known shapes (``{a}`` stands for a date, a name, an amount),
-said in the page's language, and its parts are put back as they are, dates with their month translated. A sentence of
-no known shape stays English and is marked so: nothing is ever lost or guessed.
+All below the pages speaks English. A sentence is compared with known shapes (``{a}`` stands for a date, a name, an
+amount), said in the page's language, and its parts are put back as they are, dates with their month translated. A
+sentence of no known shape stays English and is marked so: nothing is ever lost or guessed.
 """
 
 from __future__ import annotations
@@ -16,16 +16,27 @@ from markupsafe import Markup, escape
 from smart_app.domain.dates import PartialDate
 from smart_app.web.i18n import _, date_words, language, listed, translated
 from smart_app.web.shapes import SHAPES
+from smart_app.web.shapes_around import SHAPES_AROUND
+from smart_app.web.words import STATUSES, plan_status
 
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905 - a list literal hides the order
 _MONTH = f"(?:{'|'.join(_MONTHS)})"
 _DAY = re.compile(rf"(?:(\d{{1,2}}) )?({_MONTH}) (\d{{4}})\Z")
 _RANGE = re.compile(rf"(\d{{1,2}})( {_MONTH})?( \d{{4}})? and (\d{{1,2}})( {_MONTH})( \d{{4}})\Z")
-_LONGEST, _DEPTH = 900, 4  # characters of a sentence, sentences inside sentences: the record may hold anything
-_ENGLISH = re.compile(r"\b(the|whether|recorded|found|first|detected|not|of|which|until|cannot|told|is)\b")
+_DATE = rf"(?:(?:\d{{1,2}} )?{_MONTH} )?\d{{4}}|an unknown date"
+_PERIOD = re.compile(rf"({_DATE}) to ({_DATE})(?: \(([a-z-]+)\))?\Z")
+_LONGEST, _DEPTH = 900, 6  # characters of a sentence, sentences inside sentences: the record may hold anything
+_ENGLISH = re.compile(r"\b(the|whether|recorded|found|first|detected|not|of|which|until|cannot|told|is|by|from|with)\b")
 # a value holds no sentence of its own, so that no shape reaches over the beginning of another
 _VALUE = r"(?:(?!: |\. |; ).)+?"
-_SLOTS = {"a": _VALUE, "b": _VALUE, "c": _VALUE, "s": r"(?:(?!\. ).)+?", "l": r"(?:(?!: |\. ).)+?"}
+_SLOTS = {
+    **dict.fromkeys("abc", _VALUE),
+    "s": r"(?:(?!\. ).)+?",
+    "l": r"(?:(?!: |\. ).)+?",
+    **dict.fromkeys("df", _DATE),
+    **dict.fromkeys("qeg", ".*?"),  # quoted as it stands; "e" and "g": from a plan, which is English
+}
+_OPEN, _CLOSE = "\ue000", "\ue001"  # around a quotation in English, until it is marked or said without a mark
 _LETTERS = re.compile(r"\{\w\}")
 
 
@@ -43,7 +54,7 @@ class _Shape:
 def _shapes() -> tuple[_Shape, ...]:
     """The shape that says most in letters stands first, so that the most telling one is found."""
     made = []
-    for shape in sorted(SHAPES, key=lambda s: (-len(_LETTERS.sub("", s)), s)):
+    for shape in sorted(_ALL, key=lambda s: (-len(_LETTERS.sub("", s)), s)):
         held = _LETTERS.split(shape)
         names = _LETTERS.findall(shape)
         pattern = re.escape(held[0])
@@ -54,18 +65,49 @@ def _shapes() -> tuple[_Shape, ...]:
     return tuple(made)
 
 
-_WHOLE = frozenset(shape for shape in SHAPES if "{" not in shape)
+_ALL = (*SHAPES, *SHAPES_AROUND)
+_WHOLE = frozenset(shape for shape in _ALL if "{" not in shape)
+
+
+@cache
+def _shapes_of(first: str) -> tuple[_Shape, ...]:
+    """Those that a sentence with this first letter may have."""
+    return tuple(shape for shape in _shapes() if shape.start[:1] in ("", first))
 
 
 def said(sentence: str) -> str:
     """The sentence in the page's language, or as it stands."""
-    return sentence if language() == "en" else (_said(sentence) or sentence)
+    found = sentence if language() == "en" else _told(sentence)
+    return sentence if found is None else found.replace(_OPEN, "").replace(_CLOSE, "")
 
 
 def said_markup(sentence: str) -> Markup:
     """The same for a template: what stays English is marked as English."""
-    found = sentence if language() == "en" else _said(sentence)
-    return escape(found) if found is not None else Markup('<span lang="en">{}</span>').format(sentence)
+    return _marked(sentence, sentence if language() == "en" else _told(sentence))
+
+
+def fact_markup(words: str) -> Markup:
+    """An attested fact, said in the middle of a sentence, for a template."""
+    if language() == "en":
+        return escape(words)
+    told = _part(words, 1)
+    return _marked(words, None if _ENGLISH.search(told) or _OPEN in words else told)
+
+
+def _told(sentence: str) -> str | None:
+    """No words of the record can pretend to be a quotation of ours."""
+    if _OPEN in sentence or _CLOSE in sentence:
+        return None
+    return _said(sentence) if sentence else ""
+
+
+def _marked(sentence: str, found: str | None) -> Markup:
+    if found is None:
+        return Markup('<span lang="en">{}</span>').format(sentence)
+    if _OPEN not in found:
+        return escape(found)
+    quoted = str(escape(found)).replace(_OPEN, '<span lang="en">').replace(_CLOSE, "</span>")
+    return Markup(quoted)  # noqa: S704 - escaped above, and the marks are ours
 
 
 def said_part(part: str) -> str:
@@ -79,7 +121,8 @@ def _said(sentence: str, depth: int = 0) -> str | None:
         return None
     capital = sentence[:1].upper() + sentence[1:]
     for asked in dict.fromkeys((sentence, capital, f"{sentence}.", f"{capital}.")):
-        found = _by_shape(asked, depth)
+        found = translated(asked) if "{" not in asked and "%(" not in asked else None
+        found = found or _by_shape(asked, depth)
         if found is not None:
             return _like(sentence, asked, found)
     both = re.match(r"(.+?\.) (\S.*)\Z", sentence, re.S)
@@ -101,7 +144,7 @@ def _like(sentence: str, asked: str, found: str) -> str:
 def _by_shape(sentence: str, depth: int) -> str | None:
     if sentence in _WHOLE:
         return translated(sentence)
-    for shape in _shapes():
+    for shape in _shapes_of(sentence[:1]):
         if not (sentence.startswith(shape.start) and sentence.endswith(shape.end)):
             continue
         match = shape.pattern.match(sentence)
@@ -117,6 +160,10 @@ def _slot(name: str, part: str, depth: int) -> str | None:
     """A sentence must have a shape, and no value may hold English words of its own: else the whole stays English."""
     if name == "s":
         return _said(part, depth)
+    if name in "eg":
+        return f"{_OPEN}{part}{_CLOSE}"
+    if name == "q":
+        return part
     told = "; ".join(_part(one, depth) for one in (part.split("; ") if name == "l" else [part]))
     return None if _ENGLISH.search(told) else told
 
@@ -130,6 +177,14 @@ def _part(part: str, depth: int) -> str:
     if ends is not None:
         first = _part(f"{ends[1]}{ends[2] or ends[5]}{ends[3] or ends[6]}", depth)
         return _("%(first)s and %(last)s", first=first, last=_part(f"{ends[4]}{ends[5]}{ends[6]}", depth))
+    if part == "an unknown date":
+        return date_words(None)
+    if part in STATUSES:
+        return plan_status(part)
+    period = _PERIOD.match(part)
+    if period is not None:
+        days = _("%(first)s to %(last)s", first=_part(period[1], depth), last=_part(period[2], depth))
+        return f"{days} ({plan_status(period[3])})" if period[3] else days
     capital = part[:1].upper() + part[1:]
     whole = translated(capital) if capital in _WHOLE else _by_shape(part, depth) if not part.endswith(".") else None
     if whole is not None:

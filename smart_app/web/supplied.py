@@ -22,6 +22,7 @@ from smart_app.fhir.receipt import Receipt
 from smart_app.fhir.writing.attested import contained
 from smart_app.fhir.writing.stored import living
 from smart_app.smart.launches import ABSOLUTE_SECONDS, Launch
+from smart_app.web.i18n import N_
 from smart_app.web.settings import services
 
 RECORD, _LOCK = "attested", "attested-lock"
@@ -115,7 +116,7 @@ def _changing(launch: Launch) -> Iterator[dict[str, Any]]:
         store.put(RECORD, launch.id, value, max(1.0, left))
         if store.get("launch", launch.id) is None:
             store.delete(RECORD, launch.id)
-            raise LaunchError("This session has ended.", code="session.ended")
+            raise LaunchError(N_("This session has ended."), code="session.ended")
     finally:
         store.delete(_LOCK, launch.id)
 
@@ -124,5 +125,5 @@ def _wait(taken: Callable[[], bool]) -> None:
     until = time.monotonic() + 2 * _PATIENCE
     while not taken():
         if time.monotonic() > until:
-            raise AppError("Another window of this patient is busy; nothing was changed.", code="attest.busy")
+            raise AppError(N_("Another window of this patient is busy; nothing was changed."), code="attest.busy")
         time.sleep(0.02)

@@ -15,9 +15,10 @@ from smart_app.fhir import jsontext
 from smart_app.smart.launches import Launch
 from smart_app.web import progress, resources, words
 from smart_app.web.chart import banner_of, read_view
+from smart_app.web.i18n import range_words
 from smart_app.web.page import timeline_page
 from smart_app.web.rows import SORTS, as_csv, rows_of
-from smart_app.web.said import said_markup
+from smart_app.web.said import fact_markup, said_markup
 from smart_app.web.settings import services
 
 
@@ -30,9 +31,20 @@ def first_capital(sentence: Markup) -> Markup:
 blueprint = Blueprint("timeline", __name__)
 blueprint.add_app_template_filter(words.any_date, "any_date")
 blueprint.add_app_template_filter(said_markup, "said")
+blueprint.add_app_template_filter(fact_markup, "fact")
 blueprint.add_app_template_filter(first_capital, "first_capital")
-for _tell in (words.age, words.sex_words, words.mark_words):
+for _tell in (
+    words.age,
+    words.sex_words,
+    words.mark_words,
+    words.name_words,
+    words.plan_status,
+    words.site_words,
+    words.drug_class_words,
+    words.moment_words,
+):
     blueprint.add_app_template_global(_tell, _tell.__name__)
+blueprint.add_app_template_global(range_words, "days_words")
 
 
 @cache

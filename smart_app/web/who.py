@@ -22,6 +22,7 @@ from smart_app.smart.idtoken import check_id_token
 from smart_app.smart.issuers import Issuer
 from smart_app.smart.launches import Launch, Pending, fhir_id
 from smart_app.smart.style import fetch_style
+from smart_app.web.i18n import N_
 from smart_app.web.settings import Services, services
 
 _PATIENCE = 4.0  # seconds: a name is not worth a longer wait
@@ -36,7 +37,7 @@ def user_of(issuer: Issuer, pending: Pending, answer: dict[str, Any]) -> str | N
     if raw is None:
         return None
     if not isinstance(raw, str):
-        raise LaunchError("The EHR's statement of who is signed in cannot be read.", code="id_token.invalid")
+        raise LaunchError(N_("The EHR's statement of who is signed in cannot be read."), code="id_token.invalid")
     address = key_set_of(issuer, pending.endpoints, services().gate)
     if address is None:
         return None  # without published keys nobody can check it: then it says nothing

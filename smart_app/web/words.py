@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime, tzinfo
 
 from smart_app.domain.dates import PartialDate
 from smart_app.domain.facts import (
@@ -193,6 +193,18 @@ def any_date(value: object) -> str:
         return words[:40]
 
 
+def moment_words(value: object, zone: tzinfo) -> str:
+    """A FHIR instant in the site's time: "21 Nov 2026, 14:05"; a date without a time as ``any_date``."""
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return any_date(value)
+    if at.tzinfo is None:
+        return any_date(value)
+    local = at.astimezone(zone)
+    return f"{day_words(local.date())}, {local:%H:%M}"
+
+
 def age(birth: str | None, today: date) -> int | None:
     """Whole years, only where the birth date is a full day."""
     try:
@@ -303,7 +315,11 @@ def attested_words(sources: Sources) -> str:
 
 
 def class_words(exposure: Exposure) -> str:
-    return _(DRUG_CLASSES[exposure.drug_class])
+    return drug_class_words(exposure.drug_class)
+
+
+def drug_class_words(kind: DrugClass) -> str:
+    return _(DRUG_CLASSES[kind])
 
 
 def site_words(site: str | None) -> str:
@@ -312,6 +328,21 @@ def site_words(site: str | None) -> str:
 
 
 SEXES = {"female": N_("female"), "male": N_("male"), "other": N_("other"), "unknown": N_("not known")}
+UNNAMED = N_("Name not recorded")
+STATUSES = {
+    "draft": N_("draft"),
+    "active": N_("active"),
+    "on-hold": N_("on hold"),
+    "revoked": N_("revoked"),
+    "completed": N_("completed"),
+    "entered-in-error": N_("entered in error"),
+    "unknown": N_("unknown"),
+    "not-started": N_("not started"),
+    "scheduled": N_("scheduled"),
+    "in-progress": N_("in progress"),
+    "cancelled": N_("cancelled"),
+    "stopped": N_("stopped"),
+}
 MARKS = {
     "read": N_("read"),
     "second-hand": N_("second-hand"),
@@ -325,6 +356,16 @@ MARKS = {
 def sex_words(sex: str | None) -> str:
     """Administrative sex; what the list does not know stands as the record has it."""
     return _(SEXES[sex]) if sex in SEXES else sex or _("not recorded")
+
+
+def name_words(name: str) -> str:
+    """The patient's name as the record has it, or that it has none."""
+    return _(UNNAMED) if name == UNNAMED else name
+
+
+def plan_status(status: object) -> str:
+    """Of a care plan or an activity of it; a status that FHIR does not have stands as it is."""
+    return _(STATUSES[status]) if status in STATUSES else str(status or "") or _("status not stated")
 
 
 def mark_words(mark: str) -> str:
