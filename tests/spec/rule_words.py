@@ -30,6 +30,7 @@ CLAUSES = {
         "Judgement, where the record does not name the setting: what began up to 60 days before the advanced disease "
         "was known was for advanced disease; what began earlier and was over by then was (neo)adjuvant, and so was an "
         "aromatase inhibitor begun within a year after staging as early disease; any other that went on is asked. "
+        "Palbociclib shows that the disease was advanced when it began; where it was over long before, it is asked. "
         "Chemotherapy goes on until 6 weeks after the last dose, and is over 120 days after it.",
     ),
     "W7": ("No SERD", "Never a SERD or degrader for advanced disease. An adjuvant one is asked: there are no data."),
