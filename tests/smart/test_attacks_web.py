@@ -16,15 +16,7 @@ from tests.smart.behaviours import shows
 from tests.smart.ehr import App, Ehr, issuers
 from tests.support.fake_server import Answer, Request
 
-HOSTS = [
-    "evil.example",
-    "127.0.0.1.evil.example",
-    "localhost.evil.example",
-    "127.0.0.1@evil.example",
-    "[",
-    "[::1",
-    "a b",
-]
+HOSTS = ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "127.0.0.1@evil.example", "a b"]
 
 
 @shows("x14")
