@@ -79,7 +79,7 @@ def _usable(published: dict[str, Any]) -> jwk.Key:
     except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _bad("its key cannot be used") from error
     if isinstance(key, jwk.RSAKey) and key.public_key.key_size < _LEAST_BITS:
-        raise _bad("its key is too short")
+        raise _bad("its key cannot be used")
     return key
 
 

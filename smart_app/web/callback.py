@@ -28,11 +28,23 @@ _CAUSES = {
     "access_denied": N_("The sign-in was refused or cancelled."),
     "invalid_scope": N_("The EHR does not let this app have the access that it asks for."),
     "unauthorized_client": N_("The EHR does not accept this app's registration."),
+    "invalid_client": N_("The EHR does not accept this app's registration."),  # not of this place, and yet sent here
     "invalid_request": N_("The EHR did not understand the app's request."),
+    "unsupported_response_type": N_("The EHR did not understand the app's request."),
     "server_error": N_("The EHR's sign-in failed."),
     "temporarily_unavailable": N_("The EHR's sign-in is not available just now."),
     "login_required": N_("The EHR asks to sign in there first."),
+    "interaction_required": N_("The EHR asks to sign in there first."),
 }
+_FOR_THE_TEAM = (
+    "invalid_scope",
+    "unauthorized_client",
+    "invalid_client",
+    "invalid_request",
+    "unsupported_response_type",
+)
+_AGAIN = N_("Nothing was opened. Go back to the EHR and launch the app again from the patient's chart.")
+_TELL = N_("Nothing was opened. Tell your EHR team the code below.")  # another launch would end here again
 
 
 @blueprint.get("/callback")
@@ -156,4 +168,6 @@ def _refused(error: str) -> tuple[str, int]:
     message = _CAUSES.get(error, N_("The EHR's sign-in reported an error."))
     named = error if len(error) <= 40 and error.replace("_", "").isalnum() and error.isascii() else "unknown"
     said = " ".join(request.args.get("error_description", "").split())[:300]
-    return render_template("launch/refused.html", message=message, said=said, named=named, code=code), 400
+    advice = _TELL if error in _FOR_THE_TEAM else _AGAIN
+    told = {"message": message, "advice": advice, "said": said, "named": named, "code": code}
+    return render_template("launch/refused.html", **told), 400

@@ -127,6 +127,32 @@ def test_an_error_tells_its_cause_and_the_ehrs_words_as_text(app: App, ehr: Ehr)
     assert app.get("/callback", params={"error": "access_denied", "state": "other"}).status_code == 400
 
 
+@shows(20)
+@pytest.mark.parametrize(
+    ("error", "cause", "advice"),
+    [
+        ("invalid_client", "does not accept this app", "Tell your EHR team"),
+        ("unauthorized_client", "does not accept this app", "Tell your EHR team"),
+        ("invalid_scope", "does not let this app have the access", "Tell your EHR team"),
+        ("invalid_request", "did not understand", "Tell your EHR team"),
+        ("unsupported_response_type", "did not understand", "Tell your EHR team"),
+        ("access_denied", "refused or cancelled", "launch the app again"),
+        ("server_error", "sign-in failed", "launch the app again"),
+        ("temporarily_unavailable", "not available just now", "launch the app again"),
+        ("login_required", "asks to sign in there first", "launch the app again"),
+        ("interaction_required", "asks to sign in there first", "launch the app again"),
+        ("", "reported an error", "launch the app again"),
+        ("x" * 5000, "reported an error", "launch the app again"),
+    ],
+)
+def test_each_error_says_what_to_do_about_it(app: App, ehr: Ehr, error: str, cause: str, advice: str) -> None:
+    page = app.get("/callback", params={"error": error, "state": app.begin(ehr)["state"]})
+    assert page.status_code == 400
+    assert cause in page.text
+    assert advice in page.text
+    assert ehr.fake.asked("/token") == []
+
+
 @shows(22)
 @pytest.mark.parametrize("name", ["redirect_uri", "next", "target_link_uri", "error_uri", "url"])
 def test_nothing_in_the_callback_becomes_a_redirect_target(app: App, ehr: Ehr, name: str) -> None:
