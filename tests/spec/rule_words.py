@@ -72,7 +72,13 @@ CLAUSES = {
     "R8": ("Outside, or not known", "No flag; the finding stays in the first sentence, with why."),
     "R9": ("Not read completely", "A flag that is earned stays; “no flag” becomes “cannot tell”."),
     "R10": ("No drug", "The flag names none."),
-    "M": ("Modifiers", "Shown, never scored: they raise the chance of finding a mutation, not of benefit."),
+    "M": (
+        "Modifiers",
+        "Shown, never scored: they raise the chance of finding a mutation, not of benefit. Earlier AI, months on AI, "
+        "bone disease and LDH have numbers; visceral disease and several sites are only the source document's "
+        "statement. A site that is not on record is unknown, never no; so is an earlier AI where early disease is on "
+        "record more than 4 months before the advanced disease, and nothing of its treatment.",
+    ),
 }
 
 _GONE = {
