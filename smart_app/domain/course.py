@@ -268,13 +268,17 @@ def _lead_in(placed: tuple[Placed, ...], day: date, policy: Policy) -> Clause | 
         return None
     exposures = tuple(p.exposure for p in (*ais, *cdks))
     certain = min(p.begun[0] for p in cdks).toordinal() - min(p.begun[1] for p in ais).toordinal()
-    perhaps = "" if certain > policy.one_line_days else " or perhaps so"
-    words = (
-        f"{names_of([p.exposure for p in ais])} was taken alone before {names_of([p.exposure for p in cdks])} joined, "
-        f"longer than {policy.one_line_days} days{perhaps}."
-    )
+    alone, partner = names_of([p.exposure for p in ais]), names_of([p.exposure for p in cdks])
+    if certain > policy.one_line_days:
+        words = f"{alone} was taken alone before {partner} joined, longer than {policy.one_line_days} days."
+        settle = "whether the endocrine therapy alone before the CDK4/6 inhibitor was a line of its own"
+    else:
+        words = (
+            f"Whether {alone} was taken alone for longer than {policy.one_line_days} days before {partner} joined "
+            "cannot be told."
+        )
+        settle = f"the days on which {names_of(exposures)} were begun (not known to the day)"
     reason = Reason("window.line.lead_in", "W6", words, sources_of(exposures), JUDGEMENT)
-    settle = "whether the endocrine therapy alone before the CDK4/6 inhibitor was a line of its own"
     return Clause("W6", Known.UNKNOWN, (reason,), settle=(settle,))
 
 

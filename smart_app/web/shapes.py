@@ -216,7 +216,7 @@ SHAPES = (
     N_("Since when the disease is advanced is not recorded, so {a} may have been adjuvant."),
     N_("Whether treatment with {a} was begun for early or for advanced disease cannot be told."),
     N_("{a} was taken alone before {b} joined, longer than {c} days."),
-    N_("{a} was taken alone before {b} joined, longer than {c} days or perhaps so."),
+    N_("Whether {a} was taken alone for longer than {b} days before {c} joined cannot be told."),
     N_("Treatment with {a} for advanced disease, or perhaps so, came before or with the endocrine treatment; "
        "the trial's text does not settle whether that counts."),
     N_("Treatment with {a} came before, for advanced disease or perhaps so; this policy counts the line as first."),
@@ -261,6 +261,7 @@ SHAPES = (
     N_("the day the advanced disease was found (not recorded)"),
     N_("in which setting treatment with {a} was begun"),
     N_("whether the endocrine therapy alone before the CDK4/6 inhibitor was a line of its own"),
+    N_("the days on which {a} were begun (not known to the day)"),
     N_("whether treatment with {a} before the first endocrine line counts here (a clinician's judgement)"),
     N_("whether the progression was on this line"),
     N_("the disease status (not read completely)"),
