@@ -35,6 +35,7 @@ _SIGN_IN = (
     N_("The EHR's sign-in gave no token."),
     N_("The EHR's statement of who is signed in is not valid: {s}."),
     N_("its key cannot be used"),
+    N_("its key is too short"),
     N_("several keys could have signed it"),
     N_("its key is not among the EHR's published keys"),
     N_("the EHR's published keys could not be read"),

@@ -57,8 +57,10 @@ STATES: dict[str, tuple[str, str]] = {
     "plan-preview": ("plan", "the care plan before it is written"),
     "plan-stored": ("stored", "the care plan as the EHR stored it"),
     "german": ("/see/positive?lang=de", "the same first detection in German"),
+    "german-plan-preview": ("plan?lang=de", "the preview in German; the plan itself is written in English"),
+    "spanish": ("/see/due?lang=es", "the next draw with a scan, in Spanish"),
 }
-_MOMENT = re.compile(r"\dT\d\d:")
+_MOMENT = re.compile(r"\d, \d\d:\d\d")
 _FONTCONFIG = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir>{fonts}</dir><cachedir>{cache}</cachedir>
 <match target="font"><edit name="hinting" mode="assign"><bool>false</bool></edit>

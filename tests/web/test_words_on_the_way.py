@@ -85,7 +85,7 @@ def test_a_draw_is_planned_written_renewed_and_closed(walk: Walk) -> None:
     shown = walk.get(f"{at}receipt")
     walk.post(f"{at}end", shown)
     walk.get(at)
-    assert walk.seen == 16
+    assert walk.seen == 20
 
 
 def test_facts_are_supplied_counted_written_and_withdrawn(walk: Walk) -> None:
