@@ -79,11 +79,6 @@ def test_an_ai_that_went_on_was_adjuvant_where_the_staging_as_early_stands_near_
     assert answer(*lines).window.answer == window
 
 
-@pytest.mark.parametrize(("found", "prior"), [("2025-10-01", "no"), ("2025-09-30", "unknown")])
-def test_four_months_from_the_diagnosis_to_advanced_disease_leave_no_room_for_adjuvant_therapy(found, prior):
-    assert answer("-breast", f"breast {found}").modifiers.prior_adjuvant_ai == prior
-
-
 def test_a_relapse_is_marked_by_the_day_an_unclosed_adjuvant_order_was_over():
     codes = [
         {r.code for r in answer(f"drug anastrozole AI {day}..? ordered setting=adjuvant").reasons}
