@@ -8,13 +8,12 @@ from datetime import date
 from smart_app.domain.dates import add_months
 from smart_app.domain.decision import Modifiers, Reason, Why
 from smart_app.domain.facts import Chart, DrugClass, Exposure, Extent, Known, Ldh, Part, Sources
-from smart_app.domain.lines import Placed, advanced_since
+from smart_app.domain.lines import Placed
 from smart_app.domain.policy import Policy
 from smart_app.domain.presence import last_taken
 from smart_app.domain.reasons import merged, missing_parts
 from smart_app.domain.wording import date_words, listed
 
-_DE_NOVO_MONTHS = 4  # found advanced within so many months of the diagnosis: there was no adjuvant therapy
 _BONE = frozenset({"bone"})
 VISCERAL = frozenset({"liver", "lung", "pleura", "peritoneum", "brain"})
 _CHANCE = "raises the chance of finding a mutation, not of benefit"
@@ -44,8 +43,7 @@ def _adjuvant_ai(chart: Chart, placed: tuple[Placed, ...], reasons: Because) -> 
     before = [p.exposure for p in ais if p.advanced is Known.NO]
     if not before:
         unsure = [p for p in ais if p.advanced is Known.UNKNOWN]
-        unknown = unsure or not ais or missing_parts(chart, Part.DRUGS) or _early_untold(chart, placed)
-        return Known.UNKNOWN if unknown else Known.NO
+        return Known.UNKNOWN if unsure or not ais or missing_parts(chart, Part.DRUGS) else Known.NO
     reasons.append(lambda: _after_adjuvant_ai(before))
     return Known.YES
 
@@ -57,16 +55,6 @@ def _after_adjuvant_ai(before: list[Exposure]) -> Reason:
     words = f"Earlier (neo)adjuvant aromatase inhibitor ({names}){told}: {_CHANCE}."
     sources = merged(*(e.sources for e in before))
     return Reason("modifier.prior_adjuvant_ai", "M", words, sources, ("pada-1-baseline",))
-
-
-def _early_untold(chart: Chart, placed: tuple[Placed, ...]) -> bool:
-    """Early disease long before it was advanced, and no treatment of it on record: the record does not reach so far."""
-    advanced = advanced_since(chart)
-    if advanced is None or any(p.advanced is Known.NO for p in placed):
-        return False
-    staged = [s.known_on for s in chart.spread if s.extent is Extent.EARLY]
-    found = [*staged, *(d.onset for d in chart.diagnoses if d.breast)]
-    return any(day is not None and add_months(day.last, _DE_NOVO_MONTHS) < advanced.first for day in found)
 
 
 def _months(exposures: list[Exposure]) -> int | None:

@@ -76,8 +76,8 @@ CLAUSES = {
         "Modifiers",
         "Shown, never scored: they raise the chance of finding a mutation, not of benefit. Earlier AI, months on AI, "
         "bone disease and LDH have numbers; visceral disease and several sites are only the source document's "
-        "statement. A site that is not on record is unknown, never no; so is an earlier AI where early disease is on "
-        "record more than 4 months before the advanced disease, and nothing of its treatment.",
+        "statement. A site that is not on record is unknown, never no; an earlier AI is “no” where the drugs were read "
+        "wholly and none is on record, which an old record from elsewhere may contradict.",
     ),
 }
 

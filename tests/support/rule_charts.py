@@ -115,8 +115,7 @@ def chart_of(edits: list[str]) -> f.Chart:
         elif what == "died":
             person = replace(person, birth=PartialDate(1960), deceased=True, deceased_on=_date(w[0]))
         elif what in ("breast", "other-cancer", "past-cancer"):
-            onset = _date(w[0]) if w else None
-            add("diagnoses", f.Diagnosis(what.replace("-", " "), what == "breast", what != "past-cancer", onset))
+            add("diagnoses", f.Diagnosis(what.replace("-", " "), what == "breast", what != "past-cancer"))
         elif what == "metastasis":
             add("spread", f.Spread(f.Extent.METASTASIS, _date(w[1]), w[0]))
         elif what == "extent":
