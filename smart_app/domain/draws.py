@@ -372,6 +372,9 @@ def _cautions(chart: Chart, found: list[tuple[PartialDate, Draw]], today: date) 
     if last is not None and last.specimen is Specimen.UNKNOWN:
         words = f"The record does not say whether the sample of {date_words(last.date)} was blood; it is taken for it."
         made.append(Reason("draw.specimen_unknown", "D4", words, last.sources, JUDGEMENT))
+    if last is not None and last.standing is Standing.PROVISIONAL and last.outcome is Outcome.NOT_DETECTED:
+        words = f"The result of {date_words(last.date)} is preliminary: the final one may change it; ask if it is late."
+        made.append(Reason("draw.preliminary", "D4", words, last.sources, JUDGEMENT))
     if last is not None and last.date_basis in (DateBasis.REPORTED, DateBasis.ISSUED):
         words = f"When the sample was taken is not recorded: {date_words(last.date)} is the day of the report."
         made.append(Reason("draw.date_of_report", "D4", words, last.sources, JUDGEMENT))
@@ -395,7 +398,10 @@ def draw_words(planned: NextDraw, today: date) -> str:
         return f"ctDNA draw overdue by {_days(planned.overdue_days)} (was due by {day_words(planned.latest)})."
     if planned.redraw and planned.earliest <= today:
         return f"Draw ctDNA again, by {day_words(planned.latest)} at the latest."
-    words = f"Draw ctDNA {'again ' if planned.redraw else ''}between {range_words(planned.earliest, planned.latest)}"
+    again = "again " if planned.redraw else ""
+    if planned.earliest == planned.latest:
+        return f"Draw ctDNA {again}on {day_words(planned.due)}."
+    words = f"Draw ctDNA {again}between {range_words(planned.earliest, planned.latest)}"
     if planned.aligned_to is not None and planned.aligned_to.startswith("draw "):
         words += f", ordered for {day_words(planned.due)}"
     elif planned.aligned_to is not None:

@@ -19,6 +19,7 @@ from smart_app.domain.facts import (
     ReviewDecision,
     Sources,
     Specimen,
+    WithdrawnResult,
 )
 from smart_app.domain.judging import AtCollection, Judged, collected, judge_finding, judge_nameless
 from smart_app.domain.logic import Span, any_of, not_after, span
@@ -94,6 +95,7 @@ def _answered(chart: Chart, window: Window, judged: list[Judged], next_line: boo
         words = f"No qualifying result was found, but results were not read completely: {gaps[0].why}"
         return _answer(ReviewAnswer.CANNOT_TELL, [], (Reason("review.not_read", "R9", words), *beside()), "R9")
     not_counted = {j.clause for j in judged if j.answer is Known.NO} | ({"R2"} if counting else set())
+    not_counted.update(clause for gone in chart.withdrawn if gone.findings for clause in _withdrawn_under(gone))
     return _answer(ReviewAnswer.NOT_RAISED, [], beside, *sorted(not_counted))
 
 
@@ -245,11 +247,16 @@ def _later(draw: Draw, variants: tuple[str, ...]) -> Reason:
     return Reason("review.not_detected_since", "R2", words, draw.sources, ("pada-1-kinetics",))
 
 
+def _withdrawn_under(gone: WithdrawnResult) -> tuple[str, ...]:
+    """A correction takes a finding back (R2), a cancelled one never counted (R5), one entered in error is both."""
+    return {"cancelled": ("R5",), "entered-in-error": ("R2", "R5")}.get(gone.why, ("R2",))
+
+
 def _withdrawn(chart: Chart) -> list[Reason]:
     made = []
     for gone in sorted(chart.withdrawn, key=lambda w: (str(w.date or ""), w.why, order_of(w.sources))):
         what = listed(sorted({label(f) for f in gone.findings})) if gone.findings else "An ESR1 result"
         why = gone.why.replace("-", " ")
         words = f"{what} of {date_words(gone.date)} was withdrawn by the laboratory ({why}); it counts for nothing."
-        made.append(Reason("review.withdrawn", "R2", words, gone.sources))
+        made.append(Reason("review.withdrawn", _withdrawn_under(gone)[0], words, gone.sources))
     return made

@@ -33,6 +33,10 @@ The choices behind the ESR1 tables:
   interpretation, conclusion and member that contradict each other make it a *conflict*.
 - Words that name ESR1 as what a test covers, in a recommendation or in passing give no draw and are set aside as
   `esr1.no_result`. Words that name it as a result and cannot be understood give a draw that is *not readable*.
+- Reports are read in English. A German or Spanish sentence is read where every word of it is known; any other one is never
+  taken for a negative: the draw is *not readable*, so that somebody opens it.
+- A fluid that is not blood (cerebrospinal fluid, effusion, ascites, urine, by code or by name) is neither plasma nor
+  tissue, whatever the test is called; it raises no flag and is no draw of the schedule.
 - ESR1 among the studied regions (or the regions of a genomic study) and no ESR1 variant beside it is *not detected*; any
   answer about ESR1 for the same sample stands before it. A member of the report that was not read makes it *not readable*.
 - What an assay covers is read where the record states it: a test or method named after its targets, "covers codons

@@ -1,4 +1,4 @@
-"""What a laboratory's words say about ESR1: English report text with its negation understood.
+"""What a laboratory's words say about ESR1: report text with its negation understood (German and Spanish: ``labtongues``).
 
 A part of the text that names ESR1 as a result and cannot be understood makes the whole *not readable*; it is never
 guessed and never dropped. Text that does not name ESR1 says nothing about it.
@@ -18,6 +18,7 @@ from smart_app.domain.facts import Finding, Kind, Origin, Outcome, Significance,
 from smart_app.fhir.reading import labwords as lw
 from smart_app.fhir.reading.hgvs import kind_of, spelled, translated
 from smart_app.fhir.reading.labclauses import POLE, Negated, Span, Thing, clauses, inside, negated, pole_of, things_of
+from smart_app.fhir.reading.labtongues import in_english
 from smart_app.fhir.reading.labwords import ESR1, OTHER_GENE, Token
 from smart_app.fhir.reading.vaf import Vaf, from_text
 
@@ -81,7 +82,8 @@ def read_text(words: str, source: Source, *, about_esr1: bool = False, whole_rep
     words = words[:_LIMIT_OF_TEXT].replace("\\.br\\", "\n").translate(_PLAINER)
     if not about_esr1 and not ESR1.search(words):
         return None
-    reader = _Reader(source, "ESR1" if about_esr1 else "")
+    words, doubtful = in_english(words)
+    reader = _Reader(source, "ESR1" if about_esr1 else "", puzzled=doubtful)
     for part in _SEGMENTS.split(spelled(words)):
         reader.segment(part)
     return reader.result(words, about_esr1, whole_report)
