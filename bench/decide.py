@@ -4,8 +4,9 @@ The aim is 20,000 charts a second at 20 draws. ``decide`` decides every answer a
 the reasons in sentences with their sources, and the digest of the inputs, are made when they are asked for. What both
 cost is measured beside it: the second figure of a line is a decision with every sentence made.
 
-``--compiled`` builds the same domain, unchanged, with mypyc (it comes with mypy; needs a C compiler, half a minute) in
-a temporary folder and measures that. Beside it: cql-execution, on node, with a far simpler rule (bench/cql/rule.js).
+Measured twice: as plain Python, and as a compiled wheel has the same files (hatch_build.py), built in a temporary
+folder, which takes a C compiler and a minute; ``--plain`` leaves that out. Beside them: cql-execution, on node, with a
+far simpler rule (bench/cql/rule.js); ``npm install cql-execution`` anywhere, and name its node_modules in NODE_PATH.
 CPU seconds of this process, best of five; nothing is asserted: the machine decides the seconds.
 """
 
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from types import FunctionType
 
 from smart_app.domain import decide
 from smart_app.domain.dates import PartialDate
@@ -116,27 +118,24 @@ def measure(name: str) -> None:
             decided, said, digested = rate(decide, charts), rate(with_sentences, charts), rate(digest_of, charts)
             print(
                 f"{name}, {draws:>2} draws, {answer}: {decided:>8,.0f} charts/s ({1e6 / decided:.0f} us), "
-                f"with every sentence {said:>7,.0f} ({1e6 / said:.0f} us), the digest {1e6 / digested:.0f} us more"
+                f"with every sentence {said:>7,.0f} ({1e6 / said:.0f} us), the digest {1e6 / digested:.0f} us more",
+                flush=True,
             )
 
 
 def compiled() -> None:
-    """The domain built with mypyc, in a copy."""
+    """The same domain as a compiled wheel has it."""
+    sys.path.append(str(ROOT))
+    from hatch_build import compile_domain
+
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
-        shutil.copytree(ROOT / "smart_app", copy / "smart_app", ignore=shutil.ignore_patterns("__pycache__"))
-        modules = sorted(str(p.relative_to(copy)) for p in (copy / "smart_app/domain").glob("*.py"))
-        (copy / "setup.py").write_text(
-            "from setuptools import setup\nfrom mypyc.build import mypycify\n"
-            f"setup(name='domain', ext_modules=mypycify({modules!r}, opt_level='3'))\n"
-        )
-        build = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
-        built = subprocess.run(build, cwd=copy, capture_output=True, text=True, check=False)
-        if built.returncode:
-            print(f"compiled: could not be built (mypy, setuptools and a C compiler): {built.stderr[-300:]}")
+        try:
+            compile_domain(ROOT, Path(folder))
+        except RuntimeError as error:
+            print(f"compiled: could not be built: {error}")
             return
-        path = {**os.environ, "PYTHONPATH": str(copy)}
-        subprocess.run([sys.executable, __file__, "--as", "compiled"], env=path, cwd=copy, check=True)
+        path = {**os.environ, "PYTHONPATH": folder}
+        subprocess.run([sys.executable, __file__, "--as", "compiled"], env=path, cwd=folder, check=True)
 
 
 def beside() -> None:
@@ -149,17 +148,18 @@ def beside() -> None:
     if ran.returncode:
         print("cql-execution: not measured, the npm package cql-execution is not installed (see NODE_PATH)")
         return
-    print(f"cql-execution, a far simpler rule, 20 draws: {int(ran.stdout):,} charts/s")
+    print(f"cql-execution, a far simpler rule, 20 draws: {int(ran.stdout):,} charts/s", flush=True)
 
 
 def main() -> None:
     if sys.argv[1:2] == ["--as"]:
+        assert not isinstance(decide, FunctionType), "these rules are not compiled"
         measure(sys.argv[2])
         return
     measure("Python")
-    if "--compiled" in sys.argv:
-        compiled()
     beside()
+    if "--plain" not in sys.argv:
+        compiled()
 
 
 if __name__ == "__main__":
