@@ -57,12 +57,13 @@ def aromatase_inhibitor(chart: Chart, day: date, today: date, policy: Policy) ->
         return _unclear(ais, now, "W4", "ai", day, today, policy)
     if answer is Known.YES:
         assert paused.certain is not None  # noqa: S101 - what _within_pause rests on
-        held = [e.on_hold_since.first for e in counted if e.on_hold and e.on_hold_since is not None]
+        last = [e for e in counted if taken(e, day, today, policy).certain == paused.certain]
+        held = [e.on_hold_since.first for e in last if e.on_hold and e.on_hold_since is not None]
         until = f"was taken until {day_words(paused.certain)} at least"
         if paused.certain in held:
             until = f"is on hold since {day_words(paused.certain)}"
-        words = f"{names_of(counted)} {until}; a pause of up to {policy.ai_pause_days} days does not close the window."
-        reason = Reason("window.ai.pause", "W4", words, sources_of(counted), JUDGEMENT)
+        words = f"{names_of(last)} {until}; a pause of up to {policy.ai_pause_days} days does not close the window."
+        reason = Reason("window.ai.pause", "W4", words, sources_of(last), JUDGEMENT)
         return Clause("W4", Known.YES, (reason,))
     return _stopped(ais, now, "W4", "ai", "aromatase inhibitor")
 

@@ -37,7 +37,7 @@ from smart_app.domain.facts import (
     Visit,
     VisitKind,
 )
-from smart_app.domain.lines import Placed, courses, derive_lines, line_start, place
+from smart_app.domain.lines import Placed, courses, derive_lines, line_start, over_by, place
 from smart_app.domain.logic import ALWAYS, before, not_after, recorded
 from smart_app.domain.policy import Policy
 from smart_app.domain.presence import NEVER, Taken, last_taken, taken, was_taken
@@ -121,6 +121,7 @@ def test_over_several_exposures_the_last_day_counts_and_an_order_alone_is_said()
     ordered = drug("2025-01-01", proofs=ORDERED)
     assert last_taken([ordered], TODAY, TODAY, STRICT) == Taken(None, TODAY, True)
     assert last_taken([ordered, old], TODAY, TODAY, STRICT) == Taken(D("2026-05-01"), TODAY)
+    assert last_taken([ordered, ordered], TODAY, TODAY, STRICT) == Taken(None, TODAY, True)
     assert last_taken([], TODAY, TODAY, STRICT) == NEVER
 
 
@@ -204,6 +205,8 @@ def test_the_calendar_ends_in_no_error() -> None:
     assert add_months(date(1, 2, 1), -1) == date(1, 1, 1)
     assert add_months(date(1, 1, 15), -1) == date.min
     assert add_days(date.max, 1) == date.max
+    assert add_days(date.min, -1) == date.min
+    assert add_months(date(2026, 1, 29), 1) == date(2026, 2, 28)
     assert (P("2026").first, P("2026").last) == (date(2026, 1, 1), date(2026, 12, 31))
     with pytest.raises(ValueError, match=r"^a day needs a month$"):
         PartialDate(2026, None, 3)
@@ -364,6 +367,79 @@ def test_for_which_disease_a_drug_was_given_where_only_the_month_of_the_metastas
     start: str, end: str, advanced: Known
 ) -> None:
     chart = replace(chart_of(["-ai", "-cdk", "-spread", "metastasis bone 2026-02"]), exposures=(drug(start, end),))
+    assert [p.advanced for p in place(chart)] == [advanced]
+
+
+@pytest.mark.parametrize(
+    ("exposure", "day"),
+    [
+        (drug(end="2026-05"), D("2026-05-31")),
+        (drug(ongoing=True), None),
+        (drug(on_hold=True), None),
+        (drug(None), None),
+        (drug(proofs=ORDERED), D("2027-02-11")),  # 366 days
+        (drug(proofs=frozenset({Proof.DISPENSED, Proof.ORDERED})), D("2027-02-11")),
+        (drug(proofs=frozenset({Proof.DISPENSED})), D("2026-06-10")),  # 120 days
+        (drug(proofs=frozenset({Proof.ADMINISTERED, Proof.DISPENSED})), D("2026-06-10")),
+        (drug(proofs=frozenset({Proof.ADMINISTERED, Proof.ORDERED}), last_seen="2026-03-01"), D("2026-06-29")),
+    ],
+)
+def test_by_when_a_drug_was_over(exposure: Exposure, day: date | None) -> None:
+    assert over_by(exposure) == day
+
+
+@pytest.mark.parametrize(
+    ("metastasis", "end", "advanced"),
+    [
+        ("2026-02-01", "2025-12-03", Known.YES),  # 60 days before
+        ("2026-02-01", "2025-12-02", Known.UNKNOWN),
+        ("2026-02-01", "2026-01-15", Known.YES),
+        ("2026-02", "2025-12-10", Known.YES),
+        ("2026-02", "2025-12-02", Known.UNKNOWN),
+    ],
+)
+def test_palbociclib_that_was_over_long_before_the_metastasis_does_not_show_that_the_disease_was_advanced(
+    metastasis: str, end: str, advanced: Known
+) -> None:
+    chart = chart_of(
+        [
+            "-ai",
+            "-cdk",
+            "-spread",
+            f"metastasis bone {metastasis}",
+            f"drug palbociclib CDK4/6 2025-01-10..{end} taken",
+        ]
+    )
+    assert [p.advanced for p in place(chart)] == [advanced]
+
+
+@pytest.mark.parametrize(
+    ("staged", "metastasis", "line", "advanced"),
+    [
+        ("2020-01-01", "2026-02-01", "letrozole AI 2021-01-01", Known.NO),  # 366 days after the staging
+        ("2020-01-01", "2026-02-01", "letrozole AI 2021-01-02", Known.UNKNOWN),
+        ("2020-01-01", "2026-02-01", "tamoxifen SERM 2020-06-01", Known.NO),
+        ("2020-01-01", "2026-02-01", "ribociclib CDK4/6 2020-06-01", Known.UNKNOWN),
+        ("2020", "2026-02-01", "letrozole AI 2021-06-01", Known.UNKNOWN),
+        ("2025-12-02", "2026-02-01", "letrozole AI 2025-11-01", Known.NO),
+        ("2025-12-03", "2026-02-01", "letrozole AI 2025-11-01", Known.UNKNOWN),  # 60 days before the metastasis
+        ("2026-01-15", "2026-02-01", "letrozole AI 2025-11-01", Known.UNKNOWN),
+        ("2025-12-10", "2026-02", "letrozole AI 2025-11-01", Known.UNKNOWN),
+    ],
+)
+def test_endocrine_therapy_begun_within_a_year_of_the_early_stage_was_adjuvant(
+    staged: str, metastasis: str, line: str, advanced: Known
+) -> None:
+    chart = chart_of(
+        [
+            "-ai",
+            "-cdk",
+            "-spread",
+            f"extent early {staged}",
+            f"metastasis bone {metastasis}",
+            f"drug {line}..? ongoing taken",
+        ]
+    )
     assert [p.advanced for p in place(chart)] == [advanced]
 
 
