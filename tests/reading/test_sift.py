@@ -69,6 +69,31 @@ def test_another_patient_or_an_unclear_one_is_refused_loudly(subject: dict[str, 
     assert not receipt.complete
 
 
+@pytest.mark.parametrize(
+    ("focus", "ours"),
+    [
+        ({"reference": "Patient/p"}, True),
+        ({"reference": f"{BASE}/Patient/p"}, True),
+        ({"reference": "Condition/c"}, True),
+        ({"reference": "Patient/q"}, False),
+        ({"reference": f"{BASE}/Patient/q"}, False),
+        ({"reference": "RelatedPerson/donor"}, False),
+        ({"type": "Patient", "display": "Jane"}, False),
+    ],
+)
+def test_what_was_observed_of_somebody_else_is_not_this_patients(focus: dict[str, Any], ours: bool) -> None:
+    kept, receipt = sifted({**observation(reference="Patient/p"), "focus": [focus]})
+    assert kept is ours
+    assert [refused.source for refused in receipt.alarms] == ([] if ours else ["Observation/o"])
+
+
+@pytest.mark.parametrize("address", [f"{BASE}/Patient/q", "Patient/q", f"{BASE}/Patient/q/_history/1"])
+def test_an_address_that_names_somebody_else_makes_nobody_else_ours(address: str) -> None:
+    kept, receipt = sifted(observation(reference=address), patient_url=address)
+    assert not kept
+    assert [refused.source for refused in receipt.alarms] == ["Observation/o"]
+
+
 def test_a_resource_without_a_subject_is_set_aside_from_a_server_and_kept_from_a_file() -> None:
     kept, receipt = sifted(observation())
     assert not kept

@@ -24,13 +24,18 @@ def patient_names(patient_id: str, base: str | None, entries: Iterable[Entry]) -
         names.add(f"{base.rstrip('/')}/Patient/{patient_id}")
     for full_url, resource in entries:
         if resource.get("resourceType") == "Patient" and resource.get("id") == patient_id and full_url:
-            names.add(full_url)
+            _, named, ident = full_url.split("/_history/")[0].rpartition("Patient/")
+            if not named or ident == patient_id:  # an address that names somebody else makes nobody else ours
+                names.add(full_url)
     return frozenset(names)
 
 
 def _subjects(resource: Json) -> Iterator[Json]:
     yield from items(resource.get("subject"))
     yield from items(resource.get("patient"))
+    for focus in items(resource.get("focus")):  # R4: what is observed where it is not the subject: a donor, a child
+        if {"Patient", "RelatedPerson"} & {text(focus.get("type")), *(text(focus.get("reference")) or "").split("/")}:
+            yield focus
     if resource.get("resourceType") == "Appointment":
         for participant in items(resource.get("participant")):
             actor = obj(participant.get("actor"))
@@ -41,7 +46,7 @@ def _subjects(resource: Json) -> Iterator[Json]:
 def _is_plain(resource: Json, names: frozenset[str]) -> bool:
     """One subject, which names the launch's patient outright, and nobody else named."""
     subject = resource.get("subject")
-    if type(subject) is not dict or "patient" in resource:
+    if type(subject) is not dict or "patient" in resource or "focus" in resource:
         return False
     name = subject.get("reference")
     return type(name) is str and name in names
