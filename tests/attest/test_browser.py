@@ -87,6 +87,32 @@ def test_every_form_and_what_follows_from_it_is_accessible(browser: Any, house: 
     assert told == dict.fromkeys(told, ([], 0))
 
 
+@pytest.mark.parametrize("locale", ["de-DE", "es-ES"])
+def test_in_german_and_spanish_forms_and_plan_are_accessible_and_fit_the_narrowest_page(
+    browser: Any, house: House, locale: str
+) -> None:
+    house.patient(PDF_ONLY)
+    context = browser.new_context(viewport={"width": 320, "height": 900}, bypass_csp=True, locale=locale)
+    page = context.new_page()
+    house.launch_in(page)
+    at = page.url
+    told: dict[str, Any] = {"timeline": (violations(page), sideways(page))}
+    for kind in ("", "/receptor", "/drug", "/result"):
+        page.goto(f"{at}attest{kind}")
+        if kind:
+            page.locator(f"form[action$='attest{kind}'] button").click()
+        told[kind] = (violations(page), sideways(page))
+    page.goto(f"{at}plan")
+    told["plan"] = (violations(page), sideways(page))
+    page.goto(f"{at}rung")
+    told["rung"] = (violations(page), sideways(page))
+    page.goto(f"{house.url}/no-such-page")
+    told["error"] = (violations(page), sideways(page))
+    assert page.locator("html").get_attribute("lang") == locale[:2]
+    context.close()
+    assert told == dict.fromkeys(told, ([], 0))
+
+
 def test_a_fact_is_supplied_without_script_and_without_a_complaint(browser: Any, house: House) -> None:
     house.patient(LACKING)
     context = browser.new_context(java_script_enabled=False)
