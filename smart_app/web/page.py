@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from markupsafe import Markup
-
 from smart_app.domain.decision import Decision, Reason, ReviewAnswer, WindowAnswer
 from smart_app.domain.facts import Known, Part, Source
 from smart_app.domain.lines import SYSTEMIC
@@ -17,12 +15,11 @@ from smart_app.fhir.writing.stored import living
 from smart_app.web import words
 from smart_app.web.answer import Box, boxes
 from smart_app.web.chart import ChartView
-from smart_app.web.drawing import NARROW, WIDE, draw_timeline, left_out, legend
-from smart_app.web.drawing.timeline import LeftOut
+from smart_app.web.drawing import Drawn, draw_all
 from smart_app.web.i18n import N_, _, day_words, listed
 from smart_app.web.news import News, since_draw, since_plan
 from smart_app.web.resources import Cited, cited
-from smart_app.web.rows import Row, as_lines, rows_of
+from smart_app.web.rows import SORTS, Row, as_lines, rows_of
 from smart_app.web.said import said
 
 _GROUPS = (
@@ -76,10 +73,7 @@ class Page:
     modifiers: list[Modifier]
     lines: list[tuple[int, str, str]]
     picture: bool  # whether there is anything to draw
-    wide: Markup
-    narrow: Markup
-    legend: list[tuple[Markup, str]]
-    left_out: LeftOut
+    drawn: Drawn
     rows: list[tuple[Row, list[Cited]]]
     sort: str
     note: list[str]
@@ -96,7 +90,8 @@ class Page:
 def timeline_page(view: ChartView, sort: str = "oldest") -> Page:
     """``sort``: the order of the table, one of ``rows.SORTS``."""
     decision, chart, launch = view.decision, view.chart, view.launch
-    rows, in_time = rows_of(chart, sort), rows_of(chart)
+    in_time = rows_of(chart)
+    rows = in_time if sort == SORTS[0] else rows_of(chart, sort)
     stored = living(view.own_plans)
     evidence = load_evidence()
     nothing = is_nothing(view)
@@ -111,10 +106,7 @@ def timeline_page(view: ChartView, sort: str = "oldest") -> Page:
         modifiers=_modifiers(view, known),
         lines=_lines(decision),
         picture=not nothing or bool(chart.visits or chart.statuses or chart.spread),
-        wide=draw_timeline(chart, decision, view.today, WIDE),
-        narrow=draw_timeline(chart, decision, view.today, NARROW),
-        legend=legend(chart, decision, view.today),
-        left_out=left_out(chart, decision, view.today),
+        drawn=draw_all(chart, decision, view.today),
         rows=[(row, cited(launch.id, row.sources, view.resources, known)) for row in rows],
         sort=sort,
         note=_note(view, in_time),

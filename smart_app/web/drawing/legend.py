@@ -25,6 +25,12 @@ def _icon(*shapes: Markup) -> Markup:
 
 def legend(chart: Chart, decision: Decision, today: date) -> list[Entry]:
     """(icon, words) of every kind of mark in use."""
+    return legend_of(picture_of(chart, decision, today))
+
+
+def legend_of(pic: Picture) -> list[Entry]:
+    """The same, of a picture under way."""
+    chart = pic.chart
     made: list[Entry] = []
     for kind in Outcome:
         if any(d.outcome is kind for d in chart.draws):
@@ -40,7 +46,6 @@ def legend(chart: Chart, decision: Decision, today: date) -> list[Entry]:
             made.append(
                 (_icon(marks.status(progress, 13, 13)), _("disease %(status)s", status=_(words.PROGRESS[progress])))
             )
-    pic = picture_of(chart, decision, today)
     if any(s.extent is not Extent.EARLY and pic.scale.holds(s.known_on) for s in chart.spread):
         made.append((_icon(marks.lettered("M", 13, 13)), _("advanced disease known")))
     for kind_of_visit, sign, said in ((VisitKind.SCAN, "S", _("scan")), (VisitKind.VISIT, "V", _("visit"))):
@@ -99,8 +104,8 @@ def _laboratories(pic: Picture) -> list[Entry]:
         for (laboratory, assay), number in numbers.items():
             name = ", ".join(w for w in (laboratory, assay) if w) or _("laboratory not named")
             made.append((_icon(marks.point(number, "", 13, 13)), f"{number + 1}: {name}"))
-    if blood_draws(pic):
-        for name, letter in letters(pic).items():
+    if draws := blood_draws(pic):
+        for name, letter in letters(draws).items():
             if letter:
                 made.append((_icon(marks.point(0, letter, 13, 13)), name))
     return made
