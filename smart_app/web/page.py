@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from smart_app.domain.decision import Decision, Reason, ReviewAnswer, WindowAnswer
-from smart_app.domain.facts import Known, Part, Source
+from smart_app.domain.facts import Known, Part, ReviewDecision, Source
 from smart_app.domain.lines import SYSTEMIC
 from smart_app.evidence import Evidence, by_id, load_evidence, regional, rests_on_stale
 from smart_app.fhir.reading.record import Json, obj, text
@@ -61,6 +61,16 @@ class Modifier:
 
 
 @dataclass(frozen=True, slots=True)
+class LineTold:
+    """A line of therapy: its drugs, from when to when, and the entries it was derived from."""
+
+    number: int
+    drugs: str
+    when: str
+    resources: list[Cited]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Everything that the page's template shows."""
 
@@ -71,7 +81,8 @@ class Page:
     boxes: list[Box]
     reasons: list[tuple[str, list[Told]]]
     modifiers: list[Modifier]
-    lines: list[tuple[int, str, str]]
+    lines: list[LineTold]
+    reviews: list[tuple[ReviewDecision, list[Cited]]]
     picture: bool  # whether there is anything to draw
     drawn: Drawn
     rows: list[tuple[Row, list[Cited]]]
@@ -104,7 +115,8 @@ def timeline_page(view: ChartView, sort: str = "oldest") -> Page:
         boxes=boxes(decision),
         reasons=_reasons(view, known),
         modifiers=_modifiers(view, known),
-        lines=_lines(decision),
+        lines=_lines(view, known),
+        reviews=[(one, cited(launch.id, one.sources, view.resources, known)) for one in chart.reviews],
         picture=not nothing or bool(chart.visits or chart.statuses or chart.spread),
         drawn=draw_all(chart, decision, view.today),
         rows=[(row, cited(launch.id, row.sources, view.resources, known)) for row in rows],
@@ -239,14 +251,14 @@ def _modifiers(view: ChartView, told_before: dict[Source, Cited]) -> list[Modifi
 _OPEN = N_("goes on, or its end is not recorded")
 
 
-def _lines(decision: Decision) -> list[tuple[int, str, str]]:
+def _lines(view: ChartView, told_before: dict[Source, Cited]) -> list[LineTold]:
     made = []
-    for therapy in decision.lines:
+    for therapy in view.decision.lines:
         start = _("from %(day)s", day=words.any_date(therapy.start)) if therapy.start else _("start not recorded")
         until = _("until %(day)s", day=words.any_date(therapy.end)) if therapy.end else _(_OPEN)
-        made.append(
-            (therapy.number, listed(list(therapy.drugs)), f"{start}, {until}{words.attested_words(therapy.sources)}")
-        )
+        when = f"{start}, {until}{words.attested_words(therapy.sources)}"
+        resources = cited(view.launch.id, therapy.sources, view.resources, told_before)
+        made.append(LineTold(therapy.number, listed(list(therapy.drugs)), when, resources))
     return made
 
 

@@ -57,6 +57,7 @@ def test_the_picture_is_well_formed_named_and_stays_inside_its_frame(name: str, 
 def test_every_mark_has_a_name_and_leads_to_a_row(name: str) -> None:
     chart = STATES[name]()
     rows = {row.id for row in rows_of(chart)}
+    rows |= {f"line-{line.number}" for line in decide(chart, POLICY, TODAY).lines}
     for mark in picture(chart).iter("a"):
         assert mark.get("aria-label")
         assert (mark.get("href") or "")[1:] in rows
@@ -241,6 +242,7 @@ def any_drug(pick):  # type: ignore[no-untyped-def]
 def test_any_chart_is_drawn_with_every_mark_leading_to_a_row(draws, drugs) -> None:  # type: ignore[no-untyped-def]
     chart = base(draws=tuple(draws), exposures=tuple(drugs))
     rows = {row.id for row in rows_of(chart)}
+    rows |= {f"line-{line.number}" for line in decide(chart, POLICY, TODAY).lines}
     for frame in (WIDE, NARROW, SLIM):
         svg = picture(chart, frame)
         linked = {(a.get("href") or "")[1:] for a in svg.iter("a")}
@@ -363,3 +365,10 @@ def test_marks_of_one_row_keep_apart_as_long_as_there_are_rows(found: list[int],
 @given(st.text(max_size=80), st.integers(2, 30))
 def test_cut_words_are_never_wider_than_their_room(words: str, room: int) -> None:
     assert columns(fitted(words, room)) <= room
+
+
+def test_a_draw_of_another_fluid_is_marked_and_has_no_place_among_the_fractions_of_plasma() -> None:
+    chart = base(draws=(draw(-2, "detected", ("p.D538G", "1"), specimen=Specimen.OTHER),))
+    assert "F" in [e.text for e in classes(chart, "m-note")]
+    assert not classes(chart, "p-full")
+    assert "a fluid that is not blood" in {said for _, said in legend(chart, decide(chart, POLICY, TODAY), TODAY)}

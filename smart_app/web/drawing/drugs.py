@@ -64,9 +64,8 @@ def _lines(pic: Picture, y: float) -> list[Markup]:
         room = (pic.scale.x(after[1]) if after else pic.frame.width) - x1
         shown = _("Line %(number)s", number=therapy.number) if room > 50 else str(therapy.number)
         shown = shown if room > 12 else ""
-        made.append(
-            tag("g", tag("title", f"{name}, {until}"), path(d, "bracket"), text(x1 + 2, y + 11, shown, "small"))
-        )
+        shapes = box(x1, y, x2 - x1, 22, "touch"), path(d, "bracket"), text(x1 + 2, y + 11, shown, "small")
+        made.append(pic.linked(f"line-{therapy.number}", partial("{}, {}".format, name, until), *shapes))
     return made
 
 

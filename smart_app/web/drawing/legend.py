@@ -7,7 +7,7 @@ from datetime import date
 from markupsafe import Markup
 
 from smart_app.domain.decision import Decision
-from smart_app.domain.facts import Chart, Draw, Extent, Outcome, Progress, Proof, Specimen, Standing, VisitKind
+from smart_app.domain.facts import Chart, Draw, Extent, Outcome, Progress, Proof, Standing, VisitKind
 from smart_app.web import words
 from smart_app.web.drawing import marks
 from smart_app.web.drawing.fractions import blood_draws, letters
@@ -70,8 +70,9 @@ def _variants_of_draws(draws: tuple[Draw, ...]) -> list[Entry]:
         made.append((_icon(circle(13, 13, 10.5, "m-ring")), _("ring: preliminary")))
     if any(d.standing is Standing.CONFLICT for d in draws):
         made.append((_icon(text(13, 18, "≠", "m-note", "middle")), _("results of one sample contradict each other")))
-    if any(d.specimen is Specimen.TISSUE for d in draws):
-        made.append((_icon(text(13, 18, "T", "m-note", "middle")), _("tissue")))
+    for specimen, sign in marks.SPECIMEN_SIGNS.items():
+        if any(d.specimen is specimen for d in draws):
+            made.append((_icon(text(13, 18, sign, "m-note", "middle")), _(words.SPECIMENS[specimen])))
     return made
 
 

@@ -14,6 +14,7 @@ from smart_app.web import words
 from smart_app.web.drawing.svg import box, circle, joined, path, text
 
 R = 7.0
+SPECIMEN_SIGNS = {Specimen.TISSUE: "T", Specimen.OTHER: "F"}
 SHAPES = ("circle", "square", "diamond", "hexagon", "triangle")
 
 
@@ -53,8 +54,8 @@ def draw_notes(draw: Draw, x: float, y: float, laboratory: str) -> Markup:
     made = []
     if draw.standing is Standing.CONFLICT:
         made.append(text(x + 7, y - 5, "≠", "m-note"))
-    if draw.specimen is Specimen.TISSUE:
-        made.append(text(x - 13, y - 5, "T", "m-note"))
+    if sign := SPECIMEN_SIGNS.get(draw.specimen):
+        made.append(text(x - 13, y - 5, sign, "m-note"))
     if sign := words.attested_sign(draw.sources):
         made.append(text(x + 9, y + 9, sign.strip(), "m-lab halo"))
     if laboratory:
