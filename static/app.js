@@ -17,6 +17,6 @@ if (ending) {
 // On paper every reason stands open; on the screen each goes back to how it was.
 const opened = [];
 addEventListener("beforeprint", () => {
-  document.querySelectorAll("details:not([open])").forEach((one) => { one.open = true; opened.push(one); });
+  document.querySelectorAll("details:not([open]):not(.note-text)").forEach((one) => { one.open = true; opened.push(one); });
 });
 addEventListener("afterprint", () => { opened.splice(0).forEach((one) => { one.open = false; }); });

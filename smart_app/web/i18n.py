@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 from babel.messages.catalog import Catalog
@@ -128,7 +128,7 @@ def _plural(one: str, many: str, count: int) -> str:
 
 def _(message: str, **values: object) -> str:
     """The message in the page's language, its ``%(name)s`` filled in."""
-    said = _plain(message)
+    said = message if _chosen.get() == "en" else _plain(message)
     return said % values if values else said
 
 
@@ -155,7 +155,13 @@ def month_words(number: int) -> str:
 
 def day_words(day: date) -> str:
     """ "12 Jan 2027", in German "12. Jan. 2027": the month in letters, never 03/04."""
-    return _("%(day)s %(month)s %(year)s", day=day.day, month=month_words(day.month), year=day.year)
+    return _day_words(_chosen.get(), day)
+
+
+@lru_cache(4096)
+def _day_words(code: str, day: date) -> str:
+    with speaking(code):
+        return _("%(day)s %(month)s %(year)s", day=day.day, month=month_words(day.month), year=day.year)
 
 
 def date_words(value: PartialDate | None) -> str:

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from markupsafe import Markup
-
 from smart_app.domain.decision import Decision, Reason, ReviewAnswer, WindowAnswer
-from smart_app.domain.facts import Known, Part, Source
+from smart_app.domain.facts import Known, Part, ReviewDecision, Source
 from smart_app.domain.lines import SYSTEMIC
 from smart_app.evidence import Evidence, by_id, load_evidence, regional, rests_on_stale
 from smart_app.fhir.reading.record import Json, obj, text
@@ -17,12 +15,11 @@ from smart_app.fhir.writing.stored import living
 from smart_app.web import words
 from smart_app.web.answer import Box, boxes
 from smart_app.web.chart import ChartView
-from smart_app.web.drawing import NARROW, WIDE, draw_timeline, left_out, legend
-from smart_app.web.drawing.timeline import LeftOut
+from smart_app.web.drawing import Drawn, draw_all
 from smart_app.web.i18n import N_, _, day_words, listed
 from smart_app.web.news import News, since_draw, since_plan
 from smart_app.web.resources import Cited, cited
-from smart_app.web.rows import Row, as_lines, rows_of
+from smart_app.web.rows import SORTS, Row, as_lines, rows_of
 from smart_app.web.said import said
 
 _GROUPS = (
@@ -64,6 +61,16 @@ class Modifier:
 
 
 @dataclass(frozen=True, slots=True)
+class LineTold:
+    """A line of therapy: its drugs, from when to when, and the entries it was derived from."""
+
+    number: int
+    drugs: str
+    when: str
+    resources: list[Cited]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Everything that the page's template shows."""
 
@@ -74,12 +81,10 @@ class Page:
     boxes: list[Box]
     reasons: list[tuple[str, list[Told]]]
     modifiers: list[Modifier]
-    lines: list[tuple[int, str, str]]
+    lines: list[LineTold]
+    reviews: list[tuple[ReviewDecision, list[Cited]]]
     picture: bool  # whether there is anything to draw
-    wide: Markup
-    narrow: Markup
-    legend: list[tuple[Markup, str]]
-    left_out: LeftOut
+    drawn: Drawn
     rows: list[tuple[Row, list[Cited]]]
     sort: str
     note: list[str]
@@ -96,7 +101,8 @@ class Page:
 def timeline_page(view: ChartView, sort: str = "oldest") -> Page:
     """``sort``: the order of the table, one of ``rows.SORTS``."""
     decision, chart, launch = view.decision, view.chart, view.launch
-    rows, in_time = rows_of(chart, sort), rows_of(chart)
+    in_time = rows_of(chart)
+    rows = in_time if sort == SORTS[0] else rows_of(chart, sort)
     stored = living(view.own_plans)
     evidence = load_evidence()
     nothing = is_nothing(view)
@@ -109,12 +115,10 @@ def timeline_page(view: ChartView, sort: str = "oldest") -> Page:
         boxes=boxes(decision),
         reasons=_reasons(view, known),
         modifiers=_modifiers(view, known),
-        lines=_lines(decision),
+        lines=_lines(view, known),
+        reviews=[(one, cited(launch.id, one.sources, view.resources, known)) for one in chart.reviews],
         picture=not nothing or bool(chart.visits or chart.statuses or chart.spread),
-        wide=draw_timeline(chart, decision, view.today, WIDE),
-        narrow=draw_timeline(chart, decision, view.today, NARROW),
-        legend=legend(chart, decision, view.today),
-        left_out=left_out(chart, decision, view.today),
+        drawn=draw_all(chart, decision, view.today),
         rows=[(row, cited(launch.id, row.sources, view.resources, known)) for row in rows],
         sort=sort,
         note=_note(view, in_time),
@@ -247,14 +251,14 @@ def _modifiers(view: ChartView, told_before: dict[Source, Cited]) -> list[Modifi
 _OPEN = N_("goes on, or its end is not recorded")
 
 
-def _lines(decision: Decision) -> list[tuple[int, str, str]]:
+def _lines(view: ChartView, told_before: dict[Source, Cited]) -> list[LineTold]:
     made = []
-    for therapy in decision.lines:
+    for therapy in view.decision.lines:
         start = _("from %(day)s", day=words.any_date(therapy.start)) if therapy.start else _("start not recorded")
         until = _("until %(day)s", day=words.any_date(therapy.end)) if therapy.end else _(_OPEN)
-        made.append(
-            (therapy.number, listed(list(therapy.drugs)), f"{start}, {until}{words.attested_words(therapy.sources)}")
-        )
+        when = f"{start}, {until}{words.attested_words(therapy.sources)}"
+        resources = cited(view.launch.id, therapy.sources, view.resources, told_before)
+        made.append(LineTold(therapy.number, listed(list(therapy.drugs)), when, resources))
     return made
 
 

@@ -50,6 +50,11 @@ class Cited:
     by: str = ""  # who says so, as far as the resource names somebody
 
     @property
+    def plain(self) -> bool:
+        """A link and nothing to be said beside it."""
+        return self.handle is not None and not (self.report or self.attested)
+
+    @property
     def words(self) -> str:
         return ", ".join(w for w in (self.kind, self.date) if w)
 

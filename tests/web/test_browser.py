@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.web import charts
 from tests.web.conftest import STATES as CHARTS
 
 pytestmark = pytest.mark.browser
@@ -106,22 +108,23 @@ def test_everything_works_without_javascript(chromium, site: str) -> None:
 
 
 def test_only_one_of_the_two_pictures_is_there_at_a_time(chromium, site: str) -> None:
-    for width, there, gone in ((1280, ".wide", ".narrow"), (640, ".narrow", ".wide")):
+    for width, there in ((1280, ".wide"), (640, ".narrow"), (320, ".slim")):
         page, _ = opened(chromium, site, "/see/due", viewport={"width": width, "height": 900})
-        assert page.locator(there).is_visible()
-        assert not page.locator(gone).is_visible()
+        for name in (".wide", ".narrow", ".slim"):
+            assert page.locator(name).is_visible() is (name == there), (width, name)
         page.context.close()
 
 
-def test_a_narrow_screen_shows_the_latest_part_of_the_picture_first(chromium, site: str) -> None:
-    page, _ = opened(chromium, site, "/see/thirty", viewport={"width": 320, "height": 900})
-    seen = page.evaluate(
-        """() => { const box = document.querySelector('.picture').getBoundingClientRect();
-           const line = document.querySelector('.narrow .today').getBoundingClientRect();
-           return line.left >= box.left && line.left <= box.right }"""
+@pytest.mark.parametrize("path", STATES)
+def test_a_telephone_shows_the_whole_picture_without_scrolling_sideways(chromium, site: str, path: str) -> None:
+    page, _ = opened(chromium, site, path, viewport={"width": 320, "height": 900})
+    over = page.evaluate(
+        """() => [...document.querySelectorAll('.picture, .picture .timeline')]
+           .filter((e) => e.checkVisibility())
+           .filter((e) => e.getBoundingClientRect().right > innerWidth || e.scrollWidth > e.clientWidth + 1).length"""
     )
     page.context.close()
-    assert seen
+    assert over == 0
 
 
 def test_paper_shows_the_picture_whole_and_the_reasons_open(chromium, site: str) -> None:
@@ -129,12 +132,30 @@ def test_paper_shows_the_picture_whole_and_the_reasons_open(chromium, site: str)
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     wide = page.evaluate("document.querySelector('.narrow').getBoundingClientRect().width")
-    closed = page.evaluate("document.querySelectorAll('details:not([open])').length")
+    closed = page.evaluate("document.querySelectorAll('details:not([open]):not(.note-text)').length")
+    each_sheet = page.evaluate("getComputedStyle(document.querySelector('.patient')).display")
     red = page.evaluate("getComputedStyle(document.querySelector('.flag')).backgroundColor")
     page.context.close()
     assert wide <= 680
     assert closed == 0
+    assert each_sheet == "table-header-group"  # what a browser repeats on every sheet
     assert red == "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize(("name", "sheets"), [("positive", 7), ("busy", 17), ("evil", 16)])
+@pytest.mark.parametrize("size", ["A4", "Letter"])
+def test_paper_says_each_source_once_in_full_so_that_a_patient_is_a_few_sheets(
+    chromium, site: str, name: str, sheets: int, size: str
+) -> None:
+    page, _ = opened(chromium, site, f"/see/{name}")
+    made = page.pdf(format=size, prefer_css_page_size=True)
+    page.context.close()
+    assert 1 < len(re.findall(rb"/Type /Page\b", made)) <= sheets
+
+
+def test_where_the_ehr_shows_the_patient_the_paper_still_says_who_it_is(render) -> None:
+    html = render(charts.view(charts.due(), launch=charts.launch(need_patient_banner=False)))
+    assert re.search(r'class="on-paper">[^<]*2 Apr 1961[^<]*female[^<]*MRN <bdi>MRN-104-11</bdi>', html)
 
 
 def test_forced_colours_keep_the_marks_visible(chromium, site: str) -> None:

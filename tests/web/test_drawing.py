@@ -17,12 +17,14 @@ from smart_app.domain import decide
 from smart_app.domain.dates import PartialDate
 from smart_app.domain.facts import Chart, DrugClass, Outcome, Proof, Specimen, Standing
 from smart_app.policies import load_policy
-from smart_app.web.drawing import NARROW, WIDE, draw_timeline, left_out, legend
+from smart_app.web.drawing import NARROW, SLIM, WIDE, draw_all, draw_timeline, left_out, legend
 from smart_app.web.drawing.marks import outcome
+from smart_app.web.drawing.picture import columns, fitted, spread_rows
 from smart_app.web.drawing.scales import LogScale, TimeScale, axis_ticks
 from smart_app.web.rows import rows_of
-from tests.web import charts
+from tests.web import charts, hard
 from tests.web.charts import TODAY, base, draw, drug, on
+from tests.web.conftest import STATES
 
 POLICY = load_policy("trial-strict")
 
@@ -35,10 +37,10 @@ def classes(chart: Chart, name: str) -> list[ET.Element]:
     return [e for e in picture(chart).iter() if name in (e.get("class") or "").split()]
 
 
-@pytest.mark.parametrize("frame", [WIDE, NARROW])
-@pytest.mark.parametrize("name", list(charts.CHARTS))
+@pytest.mark.parametrize("frame", [WIDE, NARROW, SLIM])
+@pytest.mark.parametrize("name", list(STATES))
 def test_the_picture_is_well_formed_named_and_stays_inside_its_frame(name: str, frame) -> None:
-    svg = picture(charts.CHARTS[name](), frame)
+    svg = picture(STATES[name](), frame)
     assert svg.get("role") == "group"
     title = svg.find("title")
     assert title is not None
@@ -51,10 +53,11 @@ def test_the_picture_is_well_formed_named_and_stays_inside_its_frame(name: str, 
             assert x + wide <= width + 8
 
 
-@pytest.mark.parametrize("name", list(charts.CHARTS))
+@pytest.mark.parametrize("name", list(STATES))
 def test_every_mark_has_a_name_and_leads_to_a_row(name: str) -> None:
-    chart = charts.CHARTS[name]()
+    chart = STATES[name]()
     rows = {row.id for row in rows_of(chart)}
+    rows |= {f"line-{line.number}" for line in decide(chart, POLICY, TODAY).lines}
     for mark in picture(chart).iter("a"):
         assert mark.get("aria-label")
         assert (mark.get("href") or "")[1:] in rows
@@ -239,7 +242,8 @@ def any_drug(pick):  # type: ignore[no-untyped-def]
 def test_any_chart_is_drawn_with_every_mark_leading_to_a_row(draws, drugs) -> None:  # type: ignore[no-untyped-def]
     chart = base(draws=tuple(draws), exposures=tuple(drugs))
     rows = {row.id for row in rows_of(chart)}
-    for frame in (WIDE, NARROW):
+    rows |= {f"line-{line.number}" for line in decide(chart, POLICY, TODAY).lines}
+    for frame in (WIDE, NARROW, SLIM):
         svg = picture(chart, frame)
         linked = {(a.get("href") or "")[1:] for a in svg.iter("a")}
         assert linked <= rows
@@ -264,3 +268,107 @@ def test_the_words_of_the_axis_do_not_touch(first: date, span: int) -> None:
     scale = TimeScale(first, first + timedelta(days=span), 0, 544)
     places = [scale.x(day) for day, _, _ in axis_ticks(scale, 544)]
     assert all(b - a >= 20 for a, b in pairwise(places))
+
+
+def places(svg: ET.Element, name: str) -> list[tuple[float, float, str]]:
+    """(x, y, words) of the texts of a class, from top to bottom."""
+    found = [e for e in svg.iter("text") if name in (e.get("class") or "").split()]
+    return sorted((float(e.get("x", 0)), float(e.get("y", 0)), "".join(e.itertext())) for e in found)
+
+
+@pytest.mark.parametrize("frame", [WIDE, NARROW, SLIM])
+@pytest.mark.parametrize("name", ["crossing", "polyclonal", "mixture", "laboratories", "scripts"])
+def test_no_variants_name_covers_another_one_or_leaves_its_lane(name: str, frame) -> None:
+    svg = picture(STATES[name](), frame)
+    found = places(svg, "point-name")
+    assert found
+    ys = sorted(y for _, y, _ in found)
+    assert all(b - a >= 12.9 for a, b in pairwise(ys)) or len({x for x, _, _ in found}) > 1
+    lanes = {"".join(e.itertext()): float(e.get("y", 0)) for e in svg.iter("text")}
+    top = next(y for words, y in lanes.items() for y in [y] if words.startswith("Plasma VAF"))
+    bottom = next(y for words, y in lanes.items() for y in [y] if words.startswith("Disease"))
+    assert all(top - 16 <= y <= bottom - 3 for y in ys)
+
+
+def test_eight_variants_are_named_with_their_newest_amount_and_an_old_one_with_its_month() -> None:
+    said = [words for _, _, words in places(picture(hard.crossing()), "point-name")]
+    assert len(said) == 8
+    assert [words for words in said if "(Jun 2026)" in words] == ["H D538G 0.02 % (Jun 2026)"]
+    on_a_telephone = [words for _, _, words in places(picture(hard.crossing(), SLIM), "point-name")]
+    assert "H D538G 0.02 %  21 Jun 2026" in on_a_telephone
+
+
+def test_of_very_many_points_each_is_there_and_named_and_the_ends_of_a_line_have_their_letter() -> None:
+    chart = hard.crossing()
+    svg = picture(chart)
+    names = [a.get("aria-label") or "" for a in svg.iter("a") if "row-draw" in (a.get("href") or "")]
+    assert sum(len(d.findings) for d in chart.draws) + len(chart.draws) == len(names)
+    assert len({n for n in names if n.startswith("p.D538G")}) == sum(
+        f.protein_change == "p.D538G" for d in chart.draws for f in d.findings
+    )
+
+
+def test_five_draws_of_one_day_do_not_cover_each_other_and_the_flagged_one_stands_first() -> None:
+    svg = picture(hard.mixture())
+    moved = [
+        tuple(map(float, re.findall(r"-?[\d.]+", a.get("transform") or "")))
+        for a in svg.iter("a")
+        if re.match("#row-(draw|gone)", a.get("href") or "") and a.find("circle[@class='p-open']") is None
+    ]
+    same_day = [y for x, y in moved if sum(abs(x - other) < 1 for other, _ in moved) >= 6]
+    assert len(set(same_day)) == len(same_day) >= 6
+    assert "switch review" in "".join(svg.itertext())
+
+
+def test_visits_that_find_no_room_are_counted_in_one_mark_that_names_them_all() -> None:
+    svg = picture(hard.busy())
+    crowd = [a for a in svg.iter("a") if "".join(t.text or "" for t in a.iter("text")).startswith("+")]
+    assert len(crowd) == 1
+    assert (crowd[0].get("aria-label") or "").count("Oncology clinic") == 8
+
+
+def test_a_drug_without_a_start_is_not_drawn_as_if_it_had_been_taken_all_the_time() -> None:
+    chart = Chart(exposures=(drug("paclitaxel", DrugClass.CHEMOTHERAPY, None),), draws=(draw(-40),))
+    assert classes(chart, "fade")
+    solid = [float(e.get("width", 0)) for e in classes(chart, "bar")]
+    assert sum(solid) < 60
+
+
+def test_the_words_of_two_limits_stand_apart() -> None:
+    found = [(x, y) for x, y, words in places(picture(hard.laboratories()), "tick") if words.startswith("limit")]
+    assert len(found) == 3
+    assert all(abs(a[1] - b[1]) >= 11 or abs(a[0] - b[0]) > 70 for a, b in pairwise(sorted(found, key=lambda p: p[1])))
+
+
+def test_the_three_pictures_have_the_same_marks_and_names() -> None:
+    chart = charts.everything()
+    drawn = draw_all(chart, decide(chart, POLICY, TODAY), TODAY)
+    names = [
+        sorted({a.get("aria-label") or "" for a in ET.fromstring(str(svg)).iter("a")})
+        for svg in drawn.pictures.values()
+    ]
+    assert names[0] == names[1] == names[2]
+    assert list(drawn.pictures) == ["wide", "narrow", "slim"]
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=25), st.integers(0, 24))
+def test_marks_of_one_row_keep_apart_as_long_as_there_are_rows(found: list[int], first: int) -> None:
+    places_ = sorted(float(x) for x in found)
+    kept = first if first < len(places_) else None
+    rows = spread_rows(places_, 10.0, 25, kept)
+    for row in set(rows):
+        held = [x for x, r in zip(places_, rows, strict=True) if r == row]
+        assert all(b - a >= 10 for a, b in pairwise(held))
+    assert kept is None or rows[kept] == 0
+
+
+@given(st.text(max_size=80), st.integers(2, 30))
+def test_cut_words_are_never_wider_than_their_room(words: str, room: int) -> None:
+    assert columns(fitted(words, room)) <= room
+
+
+def test_a_draw_of_another_fluid_is_marked_and_has_no_place_among_the_fractions_of_plasma() -> None:
+    chart = base(draws=(draw(-2, "detected", ("p.D538G", "1"), specimen=Specimen.OTHER),))
+    assert "F" in [e.text for e in classes(chart, "m-note")]
+    assert not classes(chart, "p-full")
+    assert "a fluid that is not blood" in {said for _, said in legend(chart, decide(chart, POLICY, TODAY), TODAY)}

@@ -19,6 +19,7 @@ from smart_app.web.page import timeline_page
 from smart_app.web.rows import rows_of
 from tests.web import charts, hard
 from tests.web.charts import base, draw, view
+from tests.web.conftest import STATES
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
 
@@ -297,3 +298,20 @@ def test_a_record_that_is_hard_to_show_is_shown_with_every_fact(render, name: st
 def test_the_last_draw_has_the_precision_of_the_record(render) -> None:
     seen = view(charts.base(draws=(draw(-9), draw(-6, date=PartialDate(2026, 5)))))
     assert "Since the last draw (May 2026)" in render(seen)
+
+
+def test_each_line_of_therapy_and_each_decision_opens_to_its_entries(render) -> None:
+    html = render(view(charts.everything()))
+    line = re.search(r'<li id="line-1".*?</li>', html, re.S)
+    assert line is not None
+    assert "/resource/" in line.group(0)
+    decided = re.search(r'<h2 id="decided">.*?</section>', html, re.S)
+    assert decided is not None
+    assert "CarePlan" in decided.group(0)
+
+
+@pytest.mark.parametrize("name", ["everything", "crossing", "busy", "evil"])
+def test_every_link_inside_the_page_leads_to_something_that_is_there(render, name: str) -> None:
+    html = render(view(STATES[name]()))
+    ids = set(re.findall(r' id="([^"]*)"', html))
+    assert set(re.findall(r'href="#([^"]*)"', html)) <= ids

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
+from itertools import zip_longest
 
 from markupsafe import Markup
 
@@ -10,13 +12,14 @@ from smart_app.domain.dates import PartialDate
 from smart_app.domain.facts import DrugClass, Exposure, Part, Proof
 from smart_app.domain.lines import SYSTEMIC
 from smart_app.web import words
-from smart_app.web.drawing.picture import Lane, Picture, linked
-from smart_app.web.drawing.svg import box, line, path, tag, text
+from smart_app.web.drawing.picture import Lane, Picture, columns, fitted
+from smart_app.web.drawing.svg import box, line, path, safe, tag, text
 from smart_app.web.i18n import _
 from smart_app.web.rows import row_id
 
 _ORDER = list(DrugClass)
 _BAR = 12.0
+_NAME = 20  # letters of a drug and its class in the left column
 Numbered = tuple[int, Exposure]
 
 
@@ -50,20 +53,19 @@ def _first(stretches: list[Numbered]) -> date:
 def _lines(pic: Picture, y: float) -> list[Markup]:
     """A bracket for each line of therapy."""
     made = []
-    for therapy in pic.decision.lines:
-        if therapy.start is None:
-            continue
-        x1 = pic.scale.x(PartialDate.parse(therapy.start).first)
+    known = [(therapy, PartialDate.parse(therapy.start).first) for therapy in pic.decision.lines if therapy.start]
+    for (therapy, start), after in zip_longest(known, known[1:]):
+        x1 = pic.scale.x(start)
         over = PartialDate.parse(therapy.end).last if therapy.end else pic.today
         x2 = max(pic.scale.x(over), x1 + 8)
         until = _("until %(day)s", day=words.any_date(therapy.end)) if therapy.end else _("goes on")
         name = _("Line %(number)s: from %(day)s", number=therapy.number, day=words.any_date(therapy.start))
         d = f"M{x1} {y + 19}v-5H{x2:.1f}" + ("v5" if therapy.end else "")
-        room = x2 - x1
-        shown = _("Line %(number)s", number=therapy.number) if room > 44 else str(therapy.number)
-        made.append(
-            tag("g", tag("title", f"{name}, {until}"), path(d, "bracket"), text(x1 + 2, y + 11, shown, "small"))
-        )
+        room = (pic.scale.x(after[1]) if after else pic.frame.width) - x1
+        shown = _("Line %(number)s", number=therapy.number) if room > 50 else str(therapy.number)
+        shown = shown if room > 12 else ""
+        shapes = box(x1, y, x2 - x1, 22, "touch"), path(d, "bracket"), text(x1 + 2, y + 11, shown, "small")
+        made.append(pic.linked(f"line-{therapy.number}", partial("{}, {}".format, name, until), *shapes))
     return made
 
 
@@ -71,13 +73,15 @@ def _drug_row(pic: Picture, drug: str, stretches: list[Numbered], y: float) -> l
     kind = words.class_words(stretches[0][1])
     if pic.frame.above:
         at = min(max(pic.frame.left, min(_span(pic, e)[0] for _, e in stretches)), pic.frame.right - 190)
-        name = text(at, y + 12, words.shortened(f"{drug}, {kind}", 30), "small halo")
+        name = text(at, y + 12, fitted(f"{drug}, {kind}", 30), "small halo")
         bar_y = y + 17
     else:
-        label = tag("tspan", words.shortened(drug, 16)), tag("tspan", f" {words.shortened(kind, 7)}", class_="quiet")
+        beside = kind if columns(f"{drug} {kind}") <= _NAME or len(kind) <= 6 else ""  # the table has it whole
+        shown = fitted(drug, _NAME - len(beside) - 1 if beside else _NAME)
+        label = tag("tspan", shown), tag("tspan", f" {beside}", class_="quiet")
         name = tag("text", *label, x=8, y=y + 15)
         bar_y = y + 5
-    bars = [linked(row_id("drug", n), words.exposure_name(e), *_bar(pic, e, bar_y)) for n, e in stretches]
+    bars = [pic.linked(row_id("drug", n), partial(words.exposure_name, e), *_bar(pic, e, bar_y)) for n, e in stretches]
     return [name, *bars, *(_note(pic, e, bar_y) for _, e in stretches)]
 
 
@@ -103,7 +107,7 @@ def _bar(pic: Picture, e: Exposure, y: float) -> list[Markup]:
     made = [box(x1, y - 6, x2 - x1, 24, "touch")]
     if e.proofs == {Proof.ORDERED}:
         return [*made, box(x1, y, x2 - x1, _BAR, "bar-order"), *_ends(pic, e, x2, y)]
-    solid1 = scale.x(e.start.last) if e.start is not None else x1 + min(60.0, x2 - x1)
+    solid1 = scale.x(e.start.last) if e.start is not None else _first_seen(pic, e, x2)
     solid2 = _solid_end(pic, e, x2)
     solid1, solid2 = min(solid1, x2), max(solid2, x1)
     if solid1 > solid2:
@@ -120,6 +124,12 @@ def _bar(pic: Picture, e: Exposure, y: float) -> list[Markup]:
         if held < x2:
             made.append(box(held, y, x2 - held, _BAR, "hold", f"url(#{name}-hatch)"))
     return made
+
+
+def _first_seen(pic: Picture, e: Exposure, x2: float) -> float:
+    """Where no start is recorded: from when on the record shows the drug for certain."""
+    seen = min((d.last for d in (e.last_seen, e.on_hold_since) if d is not None), default=None)
+    return min(pic.scale.x(seen), x2) if seen is not None else x2
 
 
 def _solid_end(pic: Picture, e: Exposure, x2: float) -> float:
@@ -160,4 +170,4 @@ def _note(pic: Picture, e: Exposure, y: float) -> Markup:
         return text(pic.scale.left + 12, y + 10.5, f"{since} – {words.any_date(e.end)}", "small halo")
     said = "?" if e.end is None and e.ongoing is not True else ""
     said += words.attested_sign(e.sources)
-    return text(min(_span(pic, e)[1] + 3, pic.scale.right - 8), y + 10.5, said, "small") if said else Markup("")
+    return text(min(_span(pic, e)[1] + 3, pic.scale.right - 8), y + 10.5, said, "small") if said else safe("")

@@ -6,38 +6,28 @@ final, and no more than half a year has passed: everything else would draw a tre
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 
 from markupsafe import Markup
 
-from smart_app.domain.facts import NOT_BLOOD, Chart, Draw, Finding, Part, Standing
+from smart_app.domain.facts import NOT_BLOOD, Draw, Finding, Part, Standing
 from smart_app.domain.variants import label
-from smart_app.domain.wording import percent_words
 from smart_app.web import words
+from smart_app.web.drawing.beside import Spot, labels, labels_below, limits, stands_below
 from smart_app.web.drawing.marks import point
-from smart_app.web.drawing.picture import Lane, Picture, linked
+from smart_app.web.drawing.picture import Lane, Picture
 from smart_app.web.drawing.scales import LogScale, lowest_decade
 from smart_app.web.drawing.svg import line, path, text
 from smart_app.web.i18n import _, date_words
 from smart_app.web.rows import row_id
 
 _HEIGHT = 148.0
-_LETTER = 7.9  # units that a bold letter takes, for the widest of the system fonts
+_LABEL = 13.5  # from one label to the next
+_CROWD, _CLOSE = 24, 18.0  # points, units between draws: beyond, points between two others on a line are small
 _LONGEST = timedelta(days=184)
 Laboratories = dict[tuple[str | None, str | None], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """One finding of one draw in the picture. ``y`` None: no amount that can be placed on the scale."""
-
-    number: int
-    draw: Draw
-    finding: Finding
-    x: float
-    y: float | None
 
 
 def blood_draws(pic: Picture) -> list[tuple[int, Draw]]:
@@ -50,9 +40,9 @@ def blood_draws(pic: Picture) -> list[tuple[int, Draw]]:
     return sorted(held, key=lambda item: (item[1].date.first if item[1].date else pic.today, item[0]))
 
 
-def letters(pic: Picture) -> dict[str, str]:
+def letters(draws: list[tuple[int, Draw]]) -> dict[str, str]:
     """A letter for each variant in the order of appearance; none where there is but one."""
-    names = list(dict.fromkeys(label(f) for _, d in blood_draws(pic) for f in d.findings))
+    names = list(dict.fromkeys(label(f) for _n, d in draws for f in d.findings))
     if len(names) < 2:
         return dict.fromkeys(names, "")
     return {name: chr(ord("A") + n) if n < 26 else str(n + 1) for n, name in enumerate(names)}
@@ -60,24 +50,33 @@ def letters(pic: Picture) -> dict[str, str]:
 
 def fraction_lane(pic: Picture, top: float, laboratories: Laboratories) -> Lane:
     draws = blood_draws(pic)
-    if not any(d.findings for _, d in draws):
+    known = letters(draws)
+    if not known:
         said = _("no variant reported") if draws else pic.nothing(Part.RESULTS)
         return pic.empty(_("Plasma VAF"), top, said)
     marks = [pic.name(_("Plasma VAF"), top, _("log scale"))]
-    axis = LogScale(top + pic.head + 14, top + pic.head + _HEIGHT, lowest_decade(pic.chart))
+    begin = top + pic.head + 14
+    height = max(_HEIGHT - 14, _HEIGHT + 14.0 * (min(len(known), 12) - 4), _LABEL * (len(known) - 1))
+    axis = LogScale(begin, begin + height, lowest_decade(pic.chart))
     bottom = axis.bottom + 22
     marks += _grid(pic, axis)
-    spots = _spots(pic, draws, axis)
+    joins = _joins(draws)
+    spots = _spots(pic, draws, axis, joins)
     unplaced = [s for s in spots if s.y is None]
     if unplaced:
         marks.append(_unplaced_name(pic, bottom))
-    marks += _limits(pic, draws, axis)
-    marks += _joins(draws, spots)
-    known = letters(pic)
-    for spot in spots:
-        marks.append(_spot(spot, known, laboratories, bottom))
-    marks += _labels(pic, [s for s in spots if s.y is not None], known, axis)
-    return Lane(marks, (bottom + 14 if unplaced else axis.bottom + 12) - top)
+    marks += limits(pic, draws, axis, spots)
+    placed = {(s.number, s.name): s for s in spots if s.y is not None}
+    marks += [_trend(placed[before, name], placed[after, name]) for before, after, name in joins]
+    marks += [_spot(pic, spot, known, laboratories, bottom) for spot in spots if spot.small]
+    marks += [_spot(pic, spot, known, laboratories, bottom) for spot in spots if not spot.small]
+    newest = {spot.name: spot for spot in placed.values()}
+    end = bottom + 14 if unplaced else axis.bottom + 12
+    if stands_below(pic.frame, len(known)):
+        below = labels_below(pic, newest, known, end)
+        return Lane([*marks, *below], end + 15 * len(below) - top)
+    marks += labels(pic, newest, list(placed.values()), known, axis)
+    return Lane(marks, end - top)
 
 
 def _grid(pic: Picture, axis: LogScale) -> list[Markup]:
@@ -99,127 +98,82 @@ def _unplaced_name(pic: Picture, y: float) -> Markup:
     return text(pic.frame.left - 6, y + 4, _("no amount"), "tick", "end")
 
 
-def _spots(pic: Picture, draws: list[tuple[int, Draw]], axis: LogScale) -> list[Spot]:
+def _spots(pic: Picture, draws: list[tuple[int, Draw]], axis: LogScale, joins: list[Join]) -> list[Spot]:
     """Points of one draw that would cover each other are set side by side."""
+    dense = _dense(pic, [d for _n, d in draws if d.findings])
+    from_, to = {(n, name) for n, _m, name in joins}, {(n, name) for _m, n, name in joins}
+    inner = from_ & to if dense else set()
     made = []
     for number, draw in draws:
         assert draw.date is not None  # noqa: S101 - sifted
         middle = pic.scale.middle(draw.date)
-        taken: dict[int, list[float]] = {}
-        places = [axis.y(f.vaf) if f.vaf is not None else None for f in draw.findings]
-        for finding, y in sorted(
-            zip(draw.findings, places, strict=True), key=lambda p: (p[1] is None, p[1] or 0.0, label(p[0]))
-        ):
-            at = axis.bottom + 22 if y is None else y
-            column = next(
-                c for c in (0, 1, -1, 2, -2, *range(3, 40)) if all(abs(at - o) >= 13 for o in taken.get(c, []))
-            )
-            taken.setdefault(column, []).append(at)
-            made.append(Spot(number, draw, finding, middle + column * 13.0, y))
+        taken: dict[int, list[tuple[float, float]]] = {}
+        named = [(label(f), f, axis.y(f.vaf) if f.vaf is not None else None) for f in draw.findings]
+        for name, finding, y in sorted(named, key=lambda p: (p[2] is None, p[2] or 0.0, p[0])):
+            at, small = (axis.bottom + 22 if y is None else y), (number, name) in inner
+            half = 3.5 if small else 6.5
+            column = next(c for c in _COLUMNS if all(abs(at - o) >= half + h for o, h in taken.get(c, [])))
+            taken.setdefault(column, []).append((at, half))
+            made.append(Spot(number, draw, finding, name, middle + column * 2 * half, y, small))
     return made
 
 
-def _limits(pic: Picture, draws: list[tuple[int, Draw]], axis: LogScale) -> list[Markup]:
-    """The limit of detection, over the time in which one laboratory's assay stated it."""
-    spans: dict[tuple[object, ...], list[float]] = {}
-    for _number, draw in draws:
-        if draw.limit is not None and draw.limit > 0 and draw.date is not None:
-            spans.setdefault((draw.limit, draw.laboratory, draw.assay), []).append(pic.scale.middle(draw.date))
-    made = []
-    named: set[object] = set()
-    for (limit, *_place), places in spans.items():
-        y = axis.y(limit)  # type: ignore[arg-type]
-        x1, x2 = max(pic.frame.left, min(places) - 12), min(pic.frame.right, max(places) + 12)
-        made.append(line(x1, y, x2, y, "limit"))
-        if limit not in named:
-            named.add(limit)
-            end = x1 + 110 > pic.frame.right
-            shown = _("limit %(amount)s", amount=percent_words(limit))  # type: ignore[arg-type]
-            made.append(text(x2 if end else x1, y + 12, shown, "tick halo", "end" if end else None))
-    return made
+def _dense(pic: Picture, draws: list[Draw]) -> bool:
+    """Whether letters at all points would cover each other."""
+    places = [pic.scale.middle(d.date) for d in draws if d.date is not None]
+    close = len(places) > 2 and (max(places) - min(places)) / (len(places) - 1) < _CLOSE
+    return close or sum(len(d.findings) for d in draws) > _CROWD
 
 
-def _comparable(one: Spot, two: Spot) -> bool:
-    a, b = one.draw, two.draw
+_COLUMNS = (0, 1, -1, 2, -2, *range(3, 400))
+Join = tuple[int, int, str]  # of a draw to the next one, of a variant
+
+
+def comparable(a: Draw, one: Finding, b: Draw, two: Finding) -> bool:
+    """Whether a line may join the two."""
     if a.laboratory is None or a.assay is None or (a.laboratory, a.assay) != (b.laboratory, b.assay):
         return False
     if a.standing is not Standing.FINAL or b.standing is not Standing.FINAL or a.specimen is not b.specimen:
         return False
-    if one.finding.vaf_comparator or two.finding.vaf_comparator or one.y is None or two.y is None:
+    if one.vaf_comparator or two.vaf_comparator or one.vaf is None or two.vaf is None:
         return False
     days = (a.date.exact if a.date else None, b.date.exact if b.date else None)
     return days[0] is not None and days[1] is not None and days[1] - days[0] <= _LONGEST
 
 
-def _joins(draws: list[tuple[int, Draw]], spots: list[Spot]) -> list[Markup]:
-    order = [number for number, _ in draws]
+def _joins(draws: list[tuple[int, Draw]]) -> list[Join]:
     made = []
-    by_draw: dict[int, dict[str, Spot]] = {}
-    for spot in spots:
-        by_draw.setdefault(spot.number, {})[label(spot.finding)] = spot
-    for before, after in pairwise(order):
-        for name, one in by_draw.get(before, {}).items():
-            two = by_draw.get(after, {}).get(name)
-            if two is not None and _comparable(one, two) and one.y is not None and two.y is not None:
-                made.append(line(one.x, one.y, two.x, two.y, "trend"))
+    for (before, a), (after, b) in pairwise(draws):
+        if a.findings and b.findings:
+            ones, twos = {label(f): f for f in a.findings}, {label(f): f for f in b.findings}
+            made += [(before, after, n) for n, f in ones.items() if n in twos and comparable(a, f, b, twos[n])]
     return made
 
 
-def _spot(spot: Spot, known: dict[str, str], laboratories: Laboratories, bottom: float) -> Markup:
-    name = label(spot.finding)
+def _trend(one: Spot, two: Spot) -> Markup:
+    return line(one.x, one.y or 0.0, two.x, two.y or 0.0, "trend")
+
+
+def _spot(pic: Picture, spot: Spot, known: dict[str, str], laboratories: Laboratories, bottom: float) -> Markup:
+    draw = spot.draw
+    y = bottom if spot.y is None else spot.y
+    open_ = spot.finding.below_limit or draw.standing is not Standing.FINAL or spot.y is None
+    letter = "" if spot.small else known[spot.name]
+    number = laboratories[(draw.laboratory, draw.assay)]
+    shapes = [point(number, letter, 0, 0, open_=open_, small=spot.small)]
+    sign = spot.finding.vaf_comparator or ""
+    if sign.startswith("<"):
+        shapes.append(path("M-4 9h8l-4 5z", "m-full"))
+    elif sign.startswith(">"):
+        shapes.append(path("M-4 -9h8l-4 -5z", "m-full"))
+    part = 1 + next(n for n, f in enumerate(draw.findings) if f is spot.finding)
+    return pic.linked(row_id("draw", spot.number), partial(_name, spot), *shapes, x=spot.x, y=y, part=part)
+
+
+def _name(spot: Spot) -> str:
     draw = spot.draw
     notes = words.finding_notes(spot.finding)
     if draw.standing is not Standing.FINAL:
         notes.append(_(words.STANDINGS[draw.standing]))
-    said = ", ".join([f"{name} {words.amount(spot.finding)}", date_words(draw.date), *notes])
-    said += f"; {words.place(draw) or _('laboratory not named')}{words.attested_words(draw.sources)}"
-    y = bottom if spot.y is None else spot.y
-    open_ = spot.finding.below_limit or draw.standing is not Standing.FINAL or spot.y is None
-    shapes = [point(laboratories[(draw.laboratory, draw.assay)], known[name], spot.x, y, open_=open_)]
-    sign = spot.finding.vaf_comparator or ""
-    if sign.startswith("<"):
-        shapes.append(path(f"M{spot.x - 4:.1f} {y + 9:.1f}h8l-4 5z", "m-full"))
-    elif sign.startswith(">"):
-        shapes.append(path(f"M{spot.x - 4:.1f} {y - 9:.1f}h8l-4 -5z", "m-full"))
-    return linked(row_id("draw", spot.number), said, *shapes, x=spot.x, y=y)
-
-
-def _labels(pic: Picture, spots: list[Spot], known: dict[str, str], axis: LogScale) -> list[Markup]:
-    """Each variant's name and amount once, at its newest point; labels that would cover each other are moved."""
-    newest: dict[str, Spot] = {}
-    for spot in spots:
-        newest[label(spot.finding)] = spot
-    used: list[tuple[float, float, float]] = []
-    made = []
-    for name, spot in sorted(newest.items(), key=lambda item: item[1].y or 0.0):
-        shown = _label(spot.finding, known[name])
-        wide = len(shown) * _LETTER
-        edge = max((s.x for s in spots if s.number == spot.number), default=spot.x)
-        left = edge + 12 + wide > pic.frame.width
-        back = min((s.x for s in spots if s.number == spot.number), default=spot.x)
-        x = back - 11 if left else edge + 11
-        x1 = x - wide if left else x
-        y = (spot.y or 0.0) + 4
-        while any(abs(y - uy) < 13 and x1 < ux2 and x1 + wide > ux1 for ux1, ux2, uy in used):
-            y += 3
-        if y > axis.bottom + 16:
-            y = min((u[2] for u in used), default=y) - 13
-        used.append((x1, x1 + wide, y))
-        made.append(text(x, y, shown, "halo point-name", "end" if left else None))
-    return made
-
-
-def _label(finding: Finding, letter: str) -> str:
-    amount = percent_words(finding.vaf, finding.vaf_comparator) if finding.vaf is not None else ""
-    name = words.shortened(label(finding).removeprefix("p."), 22)
-    return " ".join(part for part in (letter, name, words.shortened(amount, 14)) if part)
-
-
-def label_room(chart: Chart) -> tuple[date | None, float]:
-    """The day of the newest fraction, and how wide the words beside it are: the time axis leaves room for them."""
-    dated = [d for d in chart.draws if d.date is not None and d.specimen not in NOT_BLOOD and d.findings]
-    newest = max(dated, key=lambda d: d.date.first if d.date else date.min, default=None)
-    if newest is None or newest.date is None:
-        return None, 0.0
-    crowd = 13.0 * (len(newest.findings) > 4)  # points set aside to the right
-    return newest.date.last, min(210.0, 14 + crowd + max(_LETTER * len(_label(f, "A")) for f in newest.findings))
+    said = ", ".join([f"{spot.name} {words.amount(spot.finding)}", date_words(draw.date), *notes])
+    return said + f"; {words.place(draw) or _('laboratory not named')}{words.attested_words(draw.sources)}"

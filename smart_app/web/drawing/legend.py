@@ -7,7 +7,7 @@ from datetime import date
 from markupsafe import Markup
 
 from smart_app.domain.decision import Decision
-from smart_app.domain.facts import Chart, Draw, Extent, Outcome, Progress, Proof, Specimen, Standing, VisitKind
+from smart_app.domain.facts import Chart, Draw, Extent, Outcome, Progress, Proof, Standing, VisitKind
 from smart_app.web import words
 from smart_app.web.drawing import marks
 from smart_app.web.drawing.fractions import blood_draws, letters
@@ -25,6 +25,12 @@ def _icon(*shapes: Markup) -> Markup:
 
 def legend(chart: Chart, decision: Decision, today: date) -> list[Entry]:
     """(icon, words) of every kind of mark in use."""
+    return legend_of(picture_of(chart, decision, today))
+
+
+def legend_of(pic: Picture) -> list[Entry]:
+    """The same, of a picture under way."""
+    chart = pic.chart
     made: list[Entry] = []
     for kind in Outcome:
         if any(d.outcome is kind for d in chart.draws):
@@ -40,7 +46,6 @@ def legend(chart: Chart, decision: Decision, today: date) -> list[Entry]:
             made.append(
                 (_icon(marks.status(progress, 13, 13)), _("disease %(status)s", status=_(words.PROGRESS[progress])))
             )
-    pic = picture_of(chart, decision, today)
     if any(s.extent is not Extent.EARLY and pic.scale.holds(s.known_on) for s in chart.spread):
         made.append((_icon(marks.lettered("M", 13, 13)), _("advanced disease known")))
     for kind_of_visit, sign, said in ((VisitKind.SCAN, "S", _("scan")), (VisitKind.VISIT, "V", _("visit"))):
@@ -65,8 +70,9 @@ def _variants_of_draws(draws: tuple[Draw, ...]) -> list[Entry]:
         made.append((_icon(circle(13, 13, 10.5, "m-ring")), _("ring: preliminary")))
     if any(d.standing is Standing.CONFLICT for d in draws):
         made.append((_icon(text(13, 18, "≠", "m-note", "middle")), _("results of one sample contradict each other")))
-    if any(d.specimen is Specimen.TISSUE for d in draws):
-        made.append((_icon(text(13, 18, "T", "m-note", "middle")), _("tissue")))
+    for specimen, sign in marks.SPECIMEN_SIGNS.items():
+        if any(d.specimen is specimen for d in draws):
+            made.append((_icon(text(13, 18, sign, "m-note", "middle")), _(words.SPECIMENS[specimen])))
     return made
 
 
@@ -99,8 +105,8 @@ def _laboratories(pic: Picture) -> list[Entry]:
         for (laboratory, assay), number in numbers.items():
             name = ", ".join(w for w in (laboratory, assay) if w) or _("laboratory not named")
             made.append((_icon(marks.point(number, "", 13, 13)), f"{number + 1}: {name}"))
-    if blood_draws(pic):
-        for name, letter in letters(pic).items():
+    if draws := blood_draws(pic):
+        for name, letter in letters(draws).items():
             if letter:
                 made.append((_icon(marks.point(0, letter, 13, 13)), name))
     return made

@@ -26,9 +26,9 @@ class TimeScale:
     right: float
 
     def x(self, day: date) -> float:
-        span = max(1, (self.last - self.first).days)
-        share = min(1.0, max(0.0, (day - self.first).days / span))
-        return round(self.left + share * (self.right - self.left), 1)
+        first = self.first.toordinal()
+        share = (day.toordinal() - first) / max(1, self.last.toordinal() - first)
+        return round(self.left + min(1.0, max(0.0, share)) * (self.right - self.left), 1)
 
     def holds(self, day: PartialDate | None) -> bool:
         return day is not None and day.last >= self.first and day.first <= self.last

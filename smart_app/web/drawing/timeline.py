@@ -11,20 +11,21 @@ from markupsafe import Markup
 
 from smart_app.domain.decision import Decision
 from smart_app.domain.facts import Chart
+from smart_app.web.drawing.beside import label_room
 from smart_app.web.drawing.draws import Laboratories, draw_lane
 from smart_app.web.drawing.drugs import drug_lane
 from smart_app.web.drawing.events import disease_lane, scan_lane, visit_lane
-from smart_app.web.drawing.fractions import fraction_lane, label_room
-from smart_app.web.drawing.picture import WIDE, Frame, Lane, Picture
+from smart_app.web.drawing.fractions import fraction_lane
+from smart_app.web.drawing.picture import WIDE, Frame, Lane, Picture, columns
 from smart_app.web.drawing.scales import axis_ticks, time_scale
-from smart_app.web.drawing.svg import box, line, tag, text
-from smart_app.web.i18n import _, between_words, day_words
+from smart_app.web.drawing.svg import box, joined, line, tag, text
+from smart_app.web.i18n import _, between_words, day_words, range_words
 
 _TOP = 40.0  # two rows of words above the lanes: the next draw, today
 
 
 def picture_of(chart: Chart, decision: Decision, today: date, frame: Frame = WIDE) -> Picture:
-    scale = time_scale(chart, decision, today, frame.left, frame.right, label_room(chart))
+    scale = time_scale(chart, decision, today, frame.left, frame.right, label_room(chart, frame))
     return Picture(chart, decision, today, frame, scale)
 
 
@@ -36,8 +37,13 @@ def laboratories(chart: Chart) -> Laboratories:
 
 def draw_timeline(chart: Chart, decision: Decision, today: date, frame: Frame = WIDE) -> Markup:
     """The picture as one ``<svg>``. Every mark is a link to the row of its fact (``smart_app.web.rows``)."""
-    pic = picture_of(chart, decision, today, frame)
-    numbers = laboratories(chart)
+    return drawn(picture_of(chart, decision, today, frame))
+
+
+def drawn(pic: Picture) -> Markup:
+    """The same, of a picture under way."""
+    frame = pic.frame
+    numbers = laboratories(pic.chart)
     front: list[Markup] = []
     y = _TOP
     below_drugs = y
@@ -90,23 +96,23 @@ def _axis(pic: Picture, bottom: float) -> list[Markup]:
     for day, shown, year in axis_ticks(pic.scale, pic.frame.right - pic.frame.left):
         x = pic.scale.x(day)
         made.append(line(x, _TOP, x, bottom + 4, "year" if year else "grid"))
-        made.append(text(x, bottom + 18, shown, "lane" if year else "tick", "middle"))
+        half = 4.3 * len(shown)
+        inside = max(half, min(x, pic.frame.width - half))
+        made.append(text(inside, bottom + 18, shown, "lane" if year else "tick", "middle"))
     made.append(line(pic.frame.left, bottom, pic.frame.right, bottom, "rule"))
     return made
 
 
 def _header(pic: Picture, x: float, y: float, words: str, class_: str) -> Markup:
     """Words above the lanes, kept inside the picture."""
-    half = len(words) * 3.5
-    anchor, at = ("start", x) if x - half < 0 else ("end", x) if x + half > pic.frame.width else ("middle", x)
-    return text(at, y, words, class_, anchor)
+    half = columns(words) * 3.6
+    return text(max(half, min(x, pic.frame.width - half)), y, words, class_, "middle")
 
 
 def _today(pic: Picture, bottom: float) -> Markup:
     x = pic.scale.x(pic.today)
-    return line(x, _TOP - 6, x, bottom, "today") + _header(
-        pic, x, _TOP - 10, _("today, %(day)s", day=day_words(pic.today)), "small"
-    )
+    words = _("today, %(day)s", day=day_words(pic.today))
+    return joined(line(x, _TOP - 6, x, bottom, "today"), _header(pic, x, _TOP - 10, words, "small"))
 
 
 def _next_draw(pic: Picture, top: float, bottom: float) -> list[Markup]:
@@ -118,6 +124,8 @@ def _next_draw(pic: Picture, top: float, bottom: float) -> list[Markup]:
     words = _("next draw between %(days)s", days=between_words(planned.earliest, planned.latest))
     if planned.overdue_days:
         words = _("draw overdue, was due by %(day)s", day=day_words(planned.latest))
+    elif columns(words) * 7.2 > pic.frame.width:
+        words = range_words(planned.earliest, planned.latest)
     due = pic.scale.x(planned.due)
     return [
         box(x1, _TOP - 20, max(3.0, x2 - x1), bottom - _TOP + 20, "next-draw"),
@@ -136,7 +144,12 @@ class LeftOut:
 
 def left_out(chart: Chart, decision: Decision, today: date) -> LeftOut:
     """Draws, statuses and scans that have no date or lie outside the picture's time."""
-    scale = picture_of(chart, decision, today).scale
+    return left_out_of(picture_of(chart, decision, today))
+
+
+def left_out_of(pic: Picture) -> LeftOut:
+    """The same, of a picture under way."""
+    chart, scale = pic.chart, pic.scale
     dates = [d.date for d in chart.draws] + [w.date for w in chart.withdrawn] + [o.date for o in chart.ordered]
     dates += [s.date for s in chart.statuses]
     dates += [v.date for v in chart.visits if v.kind.value == "scan"]
