@@ -30,6 +30,7 @@ FAULTS = {
     "authorize.server_error": "sign-in: reports an error",
     "authorize.invalid_scope": "sign-in: does not allow the access asked for",
     "authorize.unauthorized_client": "sign-in: the app is not allowed",
+    "authorize.invalid_client": "sign-in: does not know the app",
     "authorize.temporarily_unavailable": "sign-in: not available just now",
     "authorize.other_state": "sign-in: comes back with another state",
     "authorize.other_issuer": "sign-in: comes back in another server's name",
@@ -48,6 +49,8 @@ FAULTS = {
     "token.error_200": "token: an error with status 200",
     "token.slow": "token: no answer within ten seconds",
     "token.no_patient": "token: no patient",
+    "token.two_patients": "token: names a second patient",
+    "token.visit_as_patient": "token: a visit in place of the patient",
     "token.no_id_token": "token: no id_token",
     "token.mac": "token: is no bearer token",
     "token.narrow": "token: fewer scopes than asked",
@@ -65,6 +68,8 @@ FAULTS = {
     "id.foreign_key": "id_token: signed by an unpublished key",
     "id.keys_failing": "id_token: signed by a new key, and the published keys cannot be read",
     "id.future": "id_token: from the future",
+    "id.twice": "id_token: says twice for whom it is",
+    "id.as_the_launcher": "id_token: of the token endpoint's neighbour, as the SMART launcher signs (must work)",
     "id.rotated": "id_token: signed by a new, published key (must work)",
     "id.foreign_user": "id_token: names a user on another server",
     "fhir.401": "FHIR: token no longer accepted",
@@ -122,6 +127,7 @@ _ERRORS = {
     "authorize.server_error": "server_error",
     "authorize.invalid_scope": "invalid_scope",
     "authorize.unauthorized_client": "unauthorized_client",
+    "authorize.invalid_client": "invalid_client",
     "authorize.temporarily_unavailable": "temporarily_unavailable",
 }
 
@@ -145,6 +151,8 @@ def at_token(answer: Answer, sessions: Sessions) -> Answer:
         sent["patient"] = "somebody-else"
     if "token.no_patient" in faults:
         sent.pop("patient", None)
+    if "token.visit_as_patient" in faults:
+        sent["patient"] = f"Encounter/{sent.get('patient')}"
     if "token.no_id_token" in faults:
         sent.pop("id_token", None)
     if "token.mac" in faults:
@@ -157,7 +165,10 @@ def at_token(answer: Answer, sessions: Sessions) -> Answer:
         token.expires = time.time() + 2
     if "id_token" in sent:
         sent["id_token"] = _id_token(sent["id_token"], faults, sessions)
-    return Response(json.dumps(sent), 200, {"Cache-Control": "no-store"}, content_type="application/json")
+    body = json.dumps(sent)
+    if "token.two_patients" in faults:
+        body = body[:-1] + ', "patient": "somebody-else"}'
+    return Response(body, 200, {"Cache-Control": "no-store"}, content_type="application/json")
 
 
 _REFUSALS = (
@@ -177,6 +188,7 @@ def _id_token(raw: str, faults: tuple[str, ...], sessions: Sessions) -> str:
     claims = json.loads(jws.extract_compact(raw.encode()).payload)
     edits = {
         "id.wrong_issuer": {"iss": "https://elsewhere.example.org/fhir"},
+        "id.as_the_launcher": {"iss": f"{sessions.issuer.removesuffix('/fhir')}/auth/fhir"},
         "id.wrong_audience": {"aud": "another-app"},
         "id.wrong_nonce": {"nonce": "of-another-launch"},
         "id.expired": {"exp": int(time.time()) - 3600, "iat": int(time.time()) - 7200},
@@ -200,6 +212,8 @@ def _id_token(raw: str, faults: tuple[str, ...], sessions: Sessions) -> str:
         signed = f"{_part({**header, 'alg': 'HS256'})}.{_part(claims)}"
         digest = hmac.digest(sessions.key.as_pem(private=False), signed.encode(), "sha256")
         return f"{signed}.{_base64(digest)}"
+    if "id.twice" in faults:
+        return jws.serialize_compact(header, b'{"aud":"another-app",' + json.dumps(claims).encode()[1:], key, ["RS256"])
     return jwt.encode(header, claims, key, ["RS256"])
 
 

@@ -123,6 +123,7 @@ ENDS = {
     "authorize.server_error": "launch.authorize_error",
     "authorize.invalid_scope": "launch.authorize_error",
     "authorize.unauthorized_client": "launch.authorize_error",
+    "authorize.invalid_client": "launch.authorize_error",
     "authorize.temporarily_unavailable": "launch.authorize_error",
     "authorize.no_state": "launch.no_state",
     "authorize.no_issuer": "launch.mix_up",
@@ -141,6 +142,8 @@ ENDS = {
     "token.error_200": "token.malformed",
     "token.slow": "net.timeout",
     "token.no_patient": "launch.no_patient",
+    "token.two_patients": "token.malformed",
+    "token.visit_as_patient": "launch.no_patient",
     "token.mac": "token.malformed",
     "id.wrong_issuer": "id_token.invalid",
     "id.wrong_audience": "id_token.invalid",
@@ -151,8 +154,9 @@ ENDS = {
     "id.foreign_key": "id_token.invalid",
     "id.keys_failing": "id_token.invalid",
     "id.future": "id_token.invalid",
+    "id.twice": "id_token.invalid",
 }
-WORKS = ("token.no_id_token", "token.short", "id.rotated", "id.foreign_user")
+WORKS = ("token.no_id_token", "token.short", "id.rotated", "id.as_the_launcher", "id.foreign_user")
 PARTS = tuple(f for f in mischief.FAULTS if f.startswith("fhir.") or f == "token.narrow")
 LATER = {
     "refresh.refused": "session.expired",
