@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime, tzinfo
 
 from smart_app.domain.dates import PartialDate

@@ -49,7 +49,6 @@ STATES: dict[str, tuple[str, str]] = {
     "no-draws": ("/see/none", "no draw yet"),
     "thirty-draws": ("/see/thirty", "thirty draws over six years, two laboratories"),
     "eight-variants": ("/see/crossing", "eight variants at once, whose fractions cross"),
-    "three-laboratories": ("/see/laboratories", "three laboratories with other limits in the same weeks"),
     "odd-draws": ("/see/mixture", "five results of one day, failures, dates of a year, below the limit"),
     "unreadable-report": ("/see/unreadable", "a report that a person has to open"),
     "every-mark": ("/see/everything", "every mark that the picture knows, and an incomplete record"),
