@@ -361,8 +361,8 @@ def _none_recorded(chart: Chart, start: Span | None, day: date) -> list[Reason]:
     for s in sorted(relevant, key=lambda s: (str(s.date), order_of(s.sources))):
         if s.status is Progress.UNDETERMINED and span(s.date)[0] <= day and not _settled_since(s, relevant):
             words = (
-                f"The disease status of {date_words(s.date)} is not settled: not progression, but settle it before "
-                "deciding."
+                f"The disease status of {date_words(s.date)} is undetermined, preliminary or could not be read: settle "
+                "it before deciding."
             )
             reasons.append(Reason("window.progression.undetermined", "W8", words, s.sources, JUDGEMENT))
         if s.status is Progress.EQUIVOCAL_IMAGING and span(s.date)[0] <= day:

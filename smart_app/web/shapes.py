@@ -227,7 +227,7 @@ SHAPES = (
     N_("{a} was given as adjuvant therapy before: inside, marked."),
     N_("No progression is recorded on this line."),
     N_("{a} was stopped for progression; on which line cannot be told."),
-    N_("The disease status of {a} is not settled: not progression, but settle it before deciding."),
+    N_("The disease status of {a} is undetermined, preliminary or could not be read: settle it before deciding."),
     N_("Imaging was equivocal {a}: not progression, but settle it before deciding."),
     N_("Progression recorded: from then on ESR1 testing is for choosing the next treatment, not for this window."),
     N_("Progression recorded {a}: from then on ESR1 testing is for choosing the next treatment, not for this window."),

@@ -36,7 +36,8 @@ CLAUSES = {
     "W7": ("No SERD", "Never a SERD or degrader for advanced disease. An adjuvant one is asked: there are no data."),
     "W8": (
         "No progression",
-        "None recorded on this line. Equivocal imaging, or a status not settled, is not progression, and is said.",
+        "None recorded on this line. Equivocal imaging, and a status that is undetermined, preliminary or not "
+        "readable, is no recorded progression, and is said.",
     ),
     "W9": ("Person", "Alive, and 18 or older."),
     "D1": ("No draw", "None when the window is outside, after death, or while a switch review is open; each is said."),

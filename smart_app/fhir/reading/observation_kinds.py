@@ -20,11 +20,12 @@ _GENE = re.compile(
 )
 _ER = re.compile(
     r"\bo?estrogen receptors?\b|\ber (?:status|ihc|expression|receptor|by ihc|percent|"
-    r"%)|\ber[- ]?alpha\b|^er$|\boestrogenrezeptor|\bostrogenrezeptor"
+    r"%)|\ber[- ]?alpha\b|^er$|\boestrogenrezeptor|\bostrogenrezeptor|"
+    r"\breceptor(?:es)? (?:de )?estrogenos?\b"
 )
 _PR = re.compile(
     r"\bprogesterone? receptors?\b|\bp(?:g)?r (?:status|ihc|expression|receptor|by ihc|"
-    r"percent|%)|^p(?:g)?r$|\bprogesteronrezeptor"
+    r"percent|%)|^p(?:g)?r$|\bprogesteronrezeptor|\breceptor(?:es)? de progesterona\b"
 )
 _HER2 = re.compile(r"\bher-?2\b|\berbb2\b|\bhuman epidermal growth factor receptor 2\b|\bc-?erb-?b2\b")
 _PANEL = re.compile(

@@ -41,7 +41,10 @@ _HEDGE = re.compile(
     r"indeterminate|versus|vs|mixed response|pseudoprogression|differential)\b"
 )
 _CODED_WORDS = (
-    (re.compile(r"\bprogress(?:ive|ion|ed|ing)\b|\bworse\w*|\bpd\b|\brelapse\w*|\brecurren\w*"), Progress.WORSENED),
+    (
+        re.compile(r"\bprogress(?:ive|ion|ed|ing)\b|\bprogredien\w*|\bworse\w*|\bpd\b|\brelapse\w*|\brecurren\w*"),
+        Progress.WORSENED,
+    ),
     (re.compile(r"\bstable\b|\bsd\b|\bunchanged\b"), Progress.STABLE),
     (
         re.compile(
@@ -102,7 +105,9 @@ def read_status(record: Record, observation: Json, book: Codebook) -> DiseaseSta
         record.notes.aside(
             "status.not_readable", f"disease status “{words(value)[:60]}” is not understood", observation
         )
-        return None
+        if not plain(words(value)).strip() or _DENIED.search(plain(words(value))):
+            return None
+        progress = Progress.UNDETERMINED  # it may say a progression: not passed over
     return DiseaseStatus(progress, observed_on(record, observation), _imaging(observation), (source_of(observation),))
 
 
