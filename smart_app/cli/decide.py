@@ -45,7 +45,7 @@ def lines_of(decision: Decision, policy: Policy, receipt: Receipt) -> Iterator[s
     yield ""
     yield _row("window", window.answer.value.replace("_", " "), *window.clauses)
     if window.since is not None:
-        yield _row("since", window.since.isoformat())
+        yield _row("since", str(window.since))
     for fact in window.settle:
         yield _row("would settle it", fact)
     if planned is None:

@@ -202,7 +202,7 @@ def _closed(closed: list[Placed], start: Span) -> Clause:
         reason = Reason(NEXT_LINE, "W6", words, sources_of(exposures), ("chmp-opinion",))
     else:
         reason = Reason("window.line.earlier", "W6", f"{words}.", sources_of(exposures), TRIAL)
-    return Clause("W6", Known.NO, (reason,), since=exact.last if exact is not None else None)
+    return Clause("W6", Known.NO, (reason,), since=exact)
 
 
 def _maybe_second(chart: Chart, maybe: list[Placed]) -> Clause:
@@ -419,7 +419,7 @@ def _progressed(sure: list[DiseaseStatus], stopped: list[Exposure]) -> Clause:
     )
     sources = merged(sources_of(stopped), *(s.sources for s in sure))
     reason = Reason("window.progression.recorded", "W8", words, sources, ("chmp-opinion",))
-    return Clause("W8", Known.NO, (reason,), since=first.last if first is not None else None)
+    return Clause("W8", Known.NO, (reason,), since=first)
 
 
 def _unclear_progression(chart: Chart, found: list[DiseaseStatus]) -> Clause:

@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import overload
 
+from smart_app.domain.dates import PartialDate
 from smart_app.domain.digest import digest
 from smart_app.domain.facts import Chart, Finding, Known, Source
 from smart_app.domain.policy import Policy
@@ -89,7 +90,7 @@ class Reasons:
 class Window:
     answer: WindowAnswer
     clauses: tuple[str, ...] = ()  # those that closed it, or that cannot be told
-    since: date | None = None  # when it closed, where the record says
+    since: PartialDate | None = None  # when it closed, where the record says
     settle: tuple[str, ...] = ()  # the smallest facts that would settle it, as sentences
 
 

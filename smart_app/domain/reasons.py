@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import NamedTuple
 
+from smart_app.domain.dates import PartialDate
 from smart_app.domain.decision import Reason, Why, reasons_of
 from smart_app.domain.facts import Chart, Gap, Known, Part, Source, Sources
 
@@ -41,7 +41,7 @@ class Clause(NamedTuple):
     name: str
     answer: Known
     why: Why
-    since: date | None = None
+    since: PartialDate | None = None
     settle: tuple[str, ...] = ()
 
     @property

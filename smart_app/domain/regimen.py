@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from smart_app.domain.dates import add_days
+from smart_app.domain.dates import PartialDate, add_days
 from smart_app.domain.decision import Reason
 from smart_app.domain.facts import Chart, DrugClass, Exposure, Known, Part, Sources
 from smart_app.domain.lines import EARLY, Placed
@@ -75,9 +75,9 @@ def _within_pause(paused: Taken, now: Taken, day: date, policy: Policy) -> Known
     return known(certain, possible)
 
 
-def _only_start(exposures: Sequence[Exposure]) -> date | None:
-    starts = [e.start.first for e in exposures if e.start is not None]
-    return min(starts, default=None)
+def _only_start(exposures: Sequence[Exposure]) -> PartialDate | None:
+    starts = [e.start for e in exposures if e.start is not None]
+    return min(starts, key=lambda d: (d.first, d.last), default=None)
 
 
 def _none(chart: Chart, clause: str, code: str, what: str) -> Clause:
@@ -134,9 +134,11 @@ def _stopped(exposures: Sequence[Exposure], now: Taken, clause: str, code: str, 
     if any(e.ongoing is False and e.end is None for e in exposures):
         words = f"{names} has been stopped; when is not recorded."
         return Clause(clause, Known.NO, (Reason(f"window.{code}.stopped_undated", clause, words, sources, TRIAL),))
-    words = f"No {what} since {day_words(now.possible)}: {names} was stopped."
+    ends = [e.end for e in exposures if e.end is not None and e.end.last == now.possible]
+    since = min(ends, key=lambda d: d.first, default=PartialDate.of(now.possible))
+    words = f"No {what} since {date_words(since)}: {names} was stopped."
     reason = Reason(f"window.{code}.stopped", clause, words, sources, TRIAL)
-    return Clause(clause, Known.NO, (reason,), since=now.possible)
+    return Clause(clause, Known.NO, (reason,), since=since)
 
 
 def cdk46_inhibitor(chart: Chart, day: date, today: date, policy: Policy) -> Clause:
@@ -219,7 +221,7 @@ def no_serd(chart: Chart, placed: Sequence[Placed], day: date, today: date, poli
         on = f" since {date_words(first)}" if first is not None else ""
         tense = "On" if now.on(day) is Known.YES else "Has had"
         reason = Reason("window.serd.advanced", "W7", f"{tense} {names}{on}.", sources, TRIAL)
-        return Clause("W7", Known.NO, (reason,), since=first.last if first is not None else None)
+        return Clause("W7", Known.NO, (reason,), since=first)
     if all(p.advanced is Known.NO for p in begun):
         words = f"{names} was given as (neo)adjuvant therapy; no data say what that means here."
         reason = Reason("window.serd.adjuvant", "W7", words, sources, JUDGEMENT)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from smart_app.domain.dates import PartialDate
 from smart_app.domain.decision import Reason, ReviewAnswer, SwitchReview, Why, Window, WindowAnswer
 from smart_app.domain.facts import (
     NOT_BLOOD,
@@ -160,12 +161,18 @@ def _sources(found: Sequence[Judged]) -> Sources:
 
 def _answer(answer: ReviewAnswer, found: Sequence[Judged], why: Why, *clauses: str) -> Reviewed:
     findings: tuple[Finding, ...] = tuple(j.finding for j in found if j.finding is not None)
-    dates = [j.draw.date for j in found if j.draw.date is not None]
-    earliest = min(dates, key=lambda d: (d.first, d.last), default=None)
+    earliest = _earliest(found)
     first = earliest.first if earliest is not None else None
     shown = date_words(earliest) if earliest is not None else "on an unknown date" if found else ""
+    if earliest is not None and any(_earliest([j for j in found if j.name == n]) != earliest for n in _variants(found)):
+        shown += " (the earliest)"
     named = tuple(dict.fromkeys(clauses))
     return Reviewed(SwitchReview(answer, named, _variants(found), findings, first, shown), why)
+
+
+def _earliest(found: Sequence[Judged]) -> PartialDate | None:
+    dates = [j.draw.date for j in found if j.draw.date is not None]
+    return min(dates, key=lambda d: (d.first, d.last), default=None)
 
 
 def _outside(window: Window, found: list[Judged], beside: list[Reason], next_line: bool) -> Reviewed:

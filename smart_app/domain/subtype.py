@@ -258,8 +258,9 @@ def person(chart: Chart, today: date) -> Clause:
     """W9: alive and 18 or older."""
     who = chart.person
     if who.deceased:
-        since = who.deceased_on.last if who.deceased_on is not None else None
-        on = f" on {date_words(who.deceased_on)}" if who.deceased_on is not None else ""
+        since, on = who.deceased_on, ""
+        if since is not None:
+            on = f" {'in' if since.exact is None else 'on'} {date_words(since)}"
         reason = Reason("window.person.deceased", "W9", f"The patient died{on}.", who.sources)
         return Clause("W9", Known.NO, (reason,), since=since)
     if who.birth is None:

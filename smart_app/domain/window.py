@@ -51,8 +51,9 @@ def judge(found: tuple[Clause, ...]) -> Window:
     """Outside where any clause is closed for certain; inside where all hold; else cannot tell."""
     closed = [c for c in found if c.answer is Known.NO]
     if closed:
-        since = [c.since for c in closed if c.since is not None]
-        return Window(WindowAnswer.OUTSIDE, tuple(c.name for c in closed), min(since) if since else None)
+        dates = [c.since for c in closed if c.since is not None]
+        since = min(dates, key=lambda d: (d.last, d.first), default=None)
+        return Window(WindowAnswer.OUTSIDE, tuple(c.name for c in closed), since)
     unknown = [c for c in found if c.answer is Known.UNKNOWN]
     if unknown:
         settle = tuple(dict.fromkeys(s for c in unknown for s in c.settle))

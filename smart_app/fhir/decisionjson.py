@@ -29,7 +29,7 @@ def decision_json(decision: Decision) -> Json:
         "window": {
             "answer": window.answer.value,
             "clauses": list(window.clauses),
-            "since": _day(window.since),
+            "since": str(window.since) if window.since is not None else None,
             "settle": list(window.settle),
         },
         "next_draw": None if decision.next_draw is None else _next_draw(decision.next_draw),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from smart_app.domain.decision import Decision, ReviewAnswer, WindowAnswer
 from smart_app.web import words
-from smart_app.web.i18n import N_, _, day_words, language, listed, ngettext, range_words
+from smart_app.web.i18n import N_, _, date_words, day_words, language, listed, ngettext, range_words
 from smart_app.web.said import said, said_part
 
 
@@ -73,7 +73,7 @@ def _window_box(decision: Decision) -> Box:
     if window.answer is WindowAnswer.INSIDE:
         return Box(heading, _("Inside"), _("All nine conditions hold."))
     if window.answer is WindowAnswer.OUTSIDE:
-        state = _("Outside since %(day)s", day=day_words(window.since)) if window.since else _("Outside")
+        state = _("Outside since %(day)s", day=date_words(window.since)) if window.since else _("Outside")
         return Box(heading, state, _("Not met: %(clauses)s.", clauses=named))
     return Box(heading, _("Cannot tell"), _("Not known: %(clauses)s.", clauses=named))
 

@@ -8,6 +8,7 @@ from smart_app.web.i18n import N_
 SHAPES = (
     # the answer
     N_("{a} first detected {b}: switch review due."),
+    N_("{d} (the earliest)"),
     N_("{a}: switch review due."),
     N_("Outside the window: {s}"),
     N_("Outside the window: {s}; {b} first detected {c}: it belongs to the decision on the progression."),
@@ -172,6 +173,7 @@ SHAPES = (
     N_("an unknown date"),
     N_("The patient died."),
     N_("The patient died on {a}."),
+    N_("The patient died in {d}."),
     N_("Adult."),
     N_("Under 18 on {a}."),
     N_("The birth date ({a}) does not tell whether the patient is 18."),

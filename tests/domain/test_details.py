@@ -752,7 +752,7 @@ def test_progression_without_a_date_on_a_drug_of_the_line_closes_it_without_a_da
 
 def test_the_earliest_progression_is_the_one_that_is_told() -> None:
     answer = planned("status worsened 2026-10-01", "status worsened 2026-09-01")
-    assert answer.window.since == date(2026, 9, 1)
+    assert str(answer.window.since) == "2026-09-01"
     assert answer.headline.startswith("Outside the window: progression recorded 1 Sep 2026")
     unclear = planned("status worsened ?", "status worsened 2026")
     assert unclear.window.settle == ("when the recorded progression was (no date)",)
@@ -858,7 +858,7 @@ def test_a_serd_closes_the_window_from_its_first_day() -> None:
         ["drug fulvestrant SERD 2026-11-21..? ongoing taken", "drug elacestrant SERD 2026-10-01..2026-10-20 taken"]
     )
     found = clauses(chart, place(chart), TODAY, STRICT)[6]
-    assert (found.answer, found.since) == (Known.NO, date(2026, 10, 1))
+    assert (found.answer, str(found.since)) == (Known.NO, "2026-10-01")
     assert found.reasons[0].sentence == "On elacestrant and fulvestrant since 1 Oct 2026."
     undated = chart_of(["drug fulvestrant SERD ?..? taken setting=advanced"])
     found = clauses(undated, place(undated), TODAY, STRICT)[6]
