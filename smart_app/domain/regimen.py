@@ -134,9 +134,9 @@ def _stopped(exposures: Sequence[Exposure], now: Taken, clause: str, code: str, 
     if any(e.ongoing is False and e.end is None for e in exposures):
         words = f"{names} has been stopped; when is not recorded."
         return Clause(clause, Known.NO, (Reason(f"window.{code}.stopped_undated", clause, words, sources, TRIAL),))
-    ends = [e.end for e in exposures if e.end is not None and e.end.last == now.possible]
-    since = min(ends, key=lambda d: d.first, default=PartialDate.of(now.possible))
-    words = f"No {what} since {date_words(since)}: {names} was stopped."
+    last = [(e.end, e) for e in exposures if e.end is not None and e.end.last == now.possible]
+    since = min((end for end, _ in last), key=lambda d: d.first, default=PartialDate.of(now.possible))
+    words = f"No {what} since {date_words(since)}: {names_of([e for _, e in last] or exposures)} was stopped."
     reason = Reason(f"window.{code}.stopped", clause, words, sources, TRIAL)
     return Clause(clause, Known.NO, (reason,), since=since)
 
