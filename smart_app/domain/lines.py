@@ -101,28 +101,31 @@ def _shift(day: date, days: int) -> date:
     return day if day in ALWAYS else add_days(day, days)
 
 
-def _over_before(e: Exposure, advanced: Span) -> bool:
-    over = over_by(e)
-    return over is not None and over < _shift(advanced[0], -_NEAR)
+def _palbociclib_shows(e: Exposure, start: PartialDate, advanced: Span) -> Span | None:
+    """When palbociclib shows the disease to be advanced. None: it was over long before; perhaps over: no last day."""
+    over = _over(e)
+    if over is None or over[0] >= _shift(advanced[1], -_NEAR):
+        return _ends(start)
+    return (start.first, date.max) if over[1] >= _shift(advanced[0], -_NEAR) else None
+
+
+def _shows(e: Exposure, stated: list[Span]) -> Span | None:
+    """When a drug shows that the disease was advanced; None where it shows nothing of it."""
+    if e.start is None or e.drug_class not in SYSTEMIC:
+        return None
+    if e.setting is Setting.ADVANCED:
+        return _ends(e.start)
+    if e.setting is not Setting.UNKNOWN or e.drug_class is not DrugClass.CDK46:
+        return None
+    if not stated:
+        return _ends(e.start)
+    return _palbociclib_shows(e, e.start, earliest(stated)) if e.drug == "palbociclib" else None
 
 
 def _advanced_span(chart: Chart) -> Span:
     """When the disease became known as advanced, as far as statements and drugs tell."""
     stated = [_ends(s.known_on) for s in chart.spread if s.extent is not Extent.EARLY and s.known_on is not None]
-    shown = [
-        _ends(e.start)
-        for e in chart.exposures
-        if e.start is not None
-        and e.drug_class in SYSTEMIC
-        and (
-            e.setting is Setting.ADVANCED
-            or (
-                e.setting is Setting.UNKNOWN
-                and e.drug_class is DrugClass.CDK46
-                and ((e.drug == "palbociclib" and not _over_before(e, earliest(stated))) if stated else True)
-            )
-        )
-    ]
+    shown = [span for span in [_shows(e, stated) for e in chart.exposures] if span is not None]
     if not stated:
         shown = [(date.min, last) for _, last in shown]
     return earliest([*stated, *shown]) if stated or shown else ALWAYS
@@ -151,13 +154,20 @@ def _order(placed: Placed) -> tuple[Span, str, str]:
 
 def over_by(e: Exposure) -> date | None:
     """The day by which it was over: its end, else by its last trace. None: it goes on, or nothing has a date."""
+    over = _over(e)
+    return over[1] if over is not None else None
+
+
+def _over(e: Exposure) -> Span | None:
+    """The first and the last day that may be that day."""
     if e.end is not None:
-        return e.end.last
-    traces = [d.last for d in (e.last_seen or e.start, e.covered_until) if d is not None]
+        return _ends(e.end)
+    traces = [d for d in (e.last_seen or e.start, e.covered_until) if d is not None]
     if e.ongoing is True or e.on_hold or not traces:
         return None
     shown = e.proofs - {Proof.ORDERED} if Proof.ADMINISTERED in e.proofs else e.proofs  # doses tell more than orders
-    return add_days(max(traces), _LAST_DOSE if shown and shown <= _HANDED else _LAPSED)
+    days = _LAST_DOSE if shown and shown <= _HANDED else _LAPSED
+    return add_days(max([d.first for d in traces]), days), add_days(max([d.last for d in traces]), days)
 
 
 def _begun_as_early(e: Exposure, advanced: Span, early: list[Span]) -> bool:

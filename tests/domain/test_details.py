@@ -394,8 +394,10 @@ def test_by_when_a_drug_was_over(exposure: Exposure, day: date | None) -> None:
         ("2026-02-01", "2025-12-03", Known.YES),  # 60 days before
         ("2026-02-01", "2025-12-02", Known.UNKNOWN),
         ("2026-02-01", "2026-01-15", Known.YES),
-        ("2026-02", "2025-12-10", Known.YES),
+        ("2026-02", "2025-12-30", Known.YES),  # 60 days before the month's last day
+        ("2026-02", "2025-12-29", Known.UNKNOWN),
         ("2026-02", "2025-12-02", Known.UNKNOWN),
+        ("2026-02-01", "2025-12", Known.UNKNOWN),
     ],
 )
 def test_palbociclib_that_was_over_long_before_the_metastasis_does_not_show_that_the_disease_was_advanced(
@@ -411,6 +413,31 @@ def test_palbociclib_that_was_over_long_before_the_metastasis_does_not_show_that
         ]
     )
     assert [p.advanced for p in place(chart)] == [advanced]
+
+
+@pytest.mark.parametrize(
+    ("metastasis", "end", "adjuvant"),
+    [
+        ("2026-02-01", "2025-12-02", Known.NO),  # over for certain: only the metastasis tells
+        ("2026-02-01", "2025-12", Known.UNKNOWN),
+        ("2026-02", "2025-12-02", Known.NO),
+        ("2026-02", "2025-12-03", Known.UNKNOWN),  # 60 days before the month's first day
+    ],
+)
+def test_palbociclib_that_may_have_been_over_long_before_leaves_open_what_was_given_beside_it(
+    metastasis: str, end: str, adjuvant: Known
+) -> None:
+    chart = chart_of(
+        [
+            "-ai",
+            "-cdk",
+            "-spread",
+            f"metastasis bone {metastasis}",
+            "drug letrozole AI 2024-01-01..2025-11-20 taken",
+            f"drug palbociclib CDK4/6 2025-01-10..{end} taken",
+        ]
+    )
+    assert [p.advanced for p in place(chart) if p.exposure.drug == "letrozole"] == [adjuvant]
 
 
 @pytest.mark.parametrize(
