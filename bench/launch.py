@@ -17,22 +17,20 @@ and was answered.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import socket
 import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 from flask import Flask
-from replay import await_server, replaying
+from replay import apart, replaying
 from requests.adapters import HTTPAdapter
 from waitress.server import create_server
 
@@ -58,17 +56,8 @@ def serve_ehr(sandbox: Sandbox, port: int) -> None:
     create_server(create_sandbox(sandbox), host="127.0.0.1", port=port, threads=16, ident=None).run()
 
 
-@contextmanager
-def ehr(sandbox: Sandbox, port: int) -> Iterator[None]:
-    """In a process of its own; ready when this begins."""
-    process = multiprocessing.get_context("spawn").Process(target=serve_ehr, args=(sandbox, port), daemon=True)
-    process.start()
-    try:
-        await_server(port)
-        yield
-    finally:
-        process.terminate()
-        process.join()
+def ehr(sandbox: Sandbox, port: int) -> AbstractContextManager[None]:
+    return apart(serve_ehr, port, sandbox, port)
 
 
 def free_port() -> int:

@@ -13,9 +13,10 @@ import json
 import multiprocessing
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
 
 import requests
 
@@ -95,8 +96,9 @@ def await_server(port: int) -> None:
 
 
 @contextmanager
-def replaying(port: int, behind: str, late: float) -> Iterator[None]:
-    process = multiprocessing.get_context("spawn").Process(target=_run, args=(port, behind, late), daemon=True)
+def apart(target: Callable[..., None], port: int, *args: Any) -> Iterator[None]:
+    """``target`` serves ``port`` in a process of its own; ready when this begins, ended with it."""
+    process = multiprocessing.get_context("spawn").Process(target=target, args=args, daemon=True)
     process.start()
     try:
         await_server(port)
@@ -104,3 +106,7 @@ def replaying(port: int, behind: str, late: float) -> Iterator[None]:
     finally:
         process.terminate()
         process.join()
+
+
+def replaying(port: int, behind: str, late: float) -> AbstractContextManager[None]:
+    return apart(_run, port, port, behind, late)

@@ -112,7 +112,7 @@ class SwitchReview:
     variants: tuple[str, ...] = ()  # "p.D538G", each once
     findings: tuple[Finding, ...] = ()
     first_detected: date | None = None
-    first_shown: str = ""  # the same in words, with the precision of the record
+    first_shown: str = ""  # the same in words, with the precision of the record; of several days "(the earliest)"
 
 
 @dataclass(frozen=True, slots=True)
